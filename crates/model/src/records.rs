@@ -1,0 +1,367 @@
+//! The PSA's side: clients, sites, people, and how a person is linked to a user.
+
+use crate::attributes::Hash;
+use crate::{ClientId, PersonId, RuleId, SiteId, SourceId, TenantKey, UserKey, Value};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A field of a person, by the name it has in policies, the REST API and the store: one of [`standard`]'s or a custom field.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Field(Cow<'static, str>);
+
+/// Values of fields, by name.
+pub type Fields = BTreeMap<Field, Value>;
+
+macro_rules! standard_fields {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal;)*) => {
+        impl Field {
+            $($(#[$doc])* pub const $constant: Field = Field(Cow::Borrowed($name));)*
+
+            /// The standard fields' names, in the order they are shown.
+            pub const STANDARD: &'static [&'static str] = &[$($name),*];
+        }
+    };
+}
+
+standard_fields! {
+    /// Given name.
+    FIRST_NAME = "first_name";
+    /// Family name; mandatory (ruling 104).
+    LAST_NAME = "last_name";
+    /// Log-in name; mandatory for agents.
+    USERNAME = "username";
+    /// Main e-mail address.
+    EMAIL = "email";
+    /// Further e-mail addresses: a list.
+    ADDITIONAL_EMAILS = "additional_emails";
+    /// Office phone.
+    PHONE = "phone";
+    /// Mobile phone.
+    MOBILE = "mobile";
+    /// Job title.
+    JOB_TITLE = "job_title";
+    /// Employee id.
+    EMPLOYEE_ID = "employee_id";
+    /// Member or guest, as mapped (R15).
+    USER_TYPE = "user_type";
+    /// The manager's record id.
+    MANAGER = "manager";
+    /// Last sign-in.
+    LAST_SIGN_IN = "last_sign_in";
+    /// The client's id.
+    CLIENT = "client";
+    /// The site's id.
+    SITE = "site";
+    /// Role: what the person may do.
+    ROLE = "role";
+    /// Further roles: a sorted list.
+    EXTRA_ROLES = "extra_roles";
+    /// Agent licence type: named or concurrent.
+    LICENCE_TYPE = "licence_type";
+    /// Change advisory boards: a sorted list of ids.
+    CABS = "cabs";
+    /// active, inactive or archived.
+    STATUS = "status";
+    /// Whether the person may log in.
+    ACCESS = "access";
+}
+
+impl Field {
+    /// A field by name; standard names are borrowed.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        match Self::STANDARD.iter().find(|s| **s == name) {
+            Some(standard) => Self(Cow::Borrowed(standard)),
+            None => Self(Cow::Owned(name.to_owned())),
+        }
+    }
+
+    /// The field's name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the field holds an e-mail address or a list of them.
+    #[must_use]
+    pub fn is_address(&self) -> bool {
+        *self == Self::EMAIL || *self == Self::ADDITIONAL_EMAILS
+    }
+
+    /// Whether a change of this field changes how the record is found: e-mail, username, client (guard, ruling 85).
+    #[must_use]
+    pub fn is_key(&self) -> bool {
+        *self == Self::EMAIL || *self == Self::USERNAME || *self == Self::CLIENT
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<'de> Deserialize<'de> for Field {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let name = Cow::<'de, str>::deserialize(d)?;
+        Ok(Field::new(&name))
+    }
+}
+
+/// What a person is in the PSA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Works in the PSA.
+    Agent,
+    /// A person at a client.
+    Contact,
+}
+
+impl Kind {
+    /// The word used everywhere.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Agent => "agent",
+            Kind::Contact => "contact",
+        }
+    }
+
+    /// The other kind.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Kind::Agent => Kind::Contact,
+            Kind::Contact => Kind::Agent,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A record's status, for both kinds (ruling 18).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// In use.
+    #[default]
+    Active,
+    /// Deactivated; everything is kept.
+    Inactive,
+    /// Put aside by a kind change; never a candidate for matching.
+    Archived,
+}
+
+impl Status {
+    /// The word used everywhere.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Active => "active",
+            Status::Inactive => "inactive",
+            Status::Archived => "archived",
+        }
+    }
+}
+
+/// A person record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Person {
+    /// The record id. It never changes, so tickets and other links stay (M02).
+    pub id: PersonId,
+    /// Agent or contact.
+    pub kind: Kind,
+    /// The client, for contacts.
+    pub client: Option<ClientId>,
+    /// The site of the client.
+    pub site: Option<SiteId>,
+    /// Status.
+    pub status: Status,
+    /// Whether the person may log in; false after access was revoked.
+    pub access: bool,
+    /// Log-in name.
+    pub username: Option<String>,
+    /// Main e-mail address.
+    pub email: Option<String>,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// Role.
+    pub role: Option<String>,
+    /// All other fields that hold a value: phones, job title, further addresses, custom fields, …
+    pub fields: Fields,
+    /// The root user: exempt from any access change (R12).
+    pub root: bool,
+    /// Pinned wholly, or by field: sync reports and leaves it.
+    pub pinned: Option<Pin>,
+    /// Open and closed tickets that name this person.
+    pub tickets: i64,
+    /// Invoices that name this person.
+    pub invoices: i64,
+    /// Roles beyond the person itself (main contact, invoice receiver, approver): named before a removal.
+    pub stands_for: Vec<String>,
+    /// Counts up with every change of the record, whoever made it: what a stored plan is checked against.
+    pub version: i64,
+}
+
+impl Person {
+    /// The value of any field by name; null when it has none.
+    #[must_use]
+    pub fn get(&self, field: &Field) -> Value {
+        fn text(s: &Option<String>) -> Value {
+            s.as_deref().map_or(Value::Null, Value::from)
+        }
+        match field.as_str() {
+            "client" => self.client.map_or(Value::Null, |c| Value::from(c.0)),
+            "site" => self.site.map_or(Value::Null, |s| Value::from(s.0)),
+            "status" => Value::from(self.status.as_str()),
+            "access" => Value::Bool(self.access),
+            "username" => text(&self.username),
+            "email" => text(&self.email),
+            "first_name" => text(&self.first_name),
+            "last_name" => text(&self.last_name),
+            "role" => text(&self.role),
+            _ => self.fields.get(field).cloned().unwrap_or(Value::Null),
+        }
+    }
+
+    /// Sets any field by name, null clearing it. An id or word of the wrong form is refused with the field's name.
+    ///
+    /// # Errors
+    /// The field and what it takes.
+    pub fn set(&mut self, field: &Field, value: &Value) -> Result<(), BadField> {
+        let bad = |takes| BadField { field: field.clone(), takes };
+        let text = |takes| match value {
+            Value::Null => Ok(None),
+            Value::String(s) => Ok(Some(s.clone())),
+            _ => Err(bad(takes)),
+        };
+        let id = |takes| match value {
+            Value::Null => Ok(None),
+            v => v.as_i64().map(Some).ok_or_else(|| bad(takes)),
+        };
+        match field.as_str() {
+            "client" => self.client = id("a client id")?.map(ClientId),
+            "site" => self.site = id("a site id")?.map(SiteId),
+            "status" => {
+                self.status = match value.as_str() {
+                    Some("active") => Status::Active,
+                    Some("inactive") => Status::Inactive,
+                    Some("archived") => Status::Archived,
+                    _ => return Err(bad("active, inactive or archived")),
+                }
+            }
+            "access" => self.access = value.as_bool().ok_or_else(|| bad("true or false"))?,
+            "username" => self.username = text("a text")?,
+            "email" => self.email = text("a text")?,
+            "first_name" => self.first_name = text("a text")?,
+            "last_name" => self.last_name = text("a text")?,
+            "role" => self.role = text("a text")?,
+            _ if value.is_null() => {
+                self.fields.remove(field);
+            }
+            _ => {
+                self.fields.insert(field.clone(), value.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// The name people read: first and last name, else e-mail, else username.
+    #[must_use]
+    pub fn display_name(&self) -> String {
+        let name = [self.first_name.as_deref(), self.last_name.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        if !name.is_empty() {
+            return name;
+        }
+        self.email.clone().or_else(|| self.username.clone()).unwrap_or_else(|| format!("record {}", self.id))
+    }
+}
+
+/// A value that a field does not take.
+#[derive(Debug, thiserror::Error)]
+#[error("the field {field} takes {takes}")]
+pub struct BadField {
+    /// The field.
+    pub field: Field,
+    /// What it takes.
+    pub takes: &'static str,
+}
+
+/// What of a record is pinned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Pin {
+    /// The whole record (`true`).
+    All(bool),
+    /// These fields.
+    Fields(Vec<Field>),
+}
+
+/// A client (customer company).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// Its id.
+    pub id: ClientId,
+    /// Its name.
+    pub name: String,
+    /// Inactive clients resolve no rule (ruling 40).
+    pub active: bool,
+}
+
+/// A site of a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Site {
+    /// Its id.
+    pub id: SiteId,
+    /// The client it belongs to.
+    pub client: ClientId,
+    /// Its name as first seen.
+    pub name: String,
+}
+
+/// The tie between a user and a record, with sync's own bookkeeping (ruling 89). A user has at most one live link per kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// The tenant.
+    pub tenant: TenantKey,
+    /// The user.
+    pub user: UserKey,
+    /// The user's source id.
+    pub source_id: SourceId,
+    /// The record.
+    pub person: PersonId,
+    /// The user's change hash when it was last applied (F07); none when nothing was applied yet.
+    pub applied_hash: Option<Hash>,
+    /// The policy digest last applied.
+    pub policy_digest: Option<String>,
+    /// The rule last applied.
+    pub rule: Option<RuleId>,
+    /// What sync itself last decided for the fields that follow rules and memberships rather than attributes (role, site, client,
+    /// licence_type, cabs, manager), and the values it last wrote to mapped fields: what a change of decision is told by.
+    pub decided: Fields,
+    /// Who deactivated or revoked the record, if it is.
+    pub deactivated_by: Option<Deactivated>,
+    /// When a cause for removal began to wait for its grace, milliseconds since 1970.
+    pub grace_since: Option<i64>,
+    /// `accountEnabled` when it was last applied: a person's reactivation stands until this changes (ruling 78).
+    pub enabled_applied: Option<bool>,
+}
+
+/// Who took a record out of use, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deactivated {
+    /// By sync; a person's own hand is never undone by sync (ruling 78).
+    pub by_sync: bool,
+    /// The cause, when by sync.
+    pub cause: Option<crate::reason::Cause>,
+}

@@ -1,0 +1,44 @@
+//! How texts are trimmed, folded and compared. One place, so that a key means the same in the planner, the store and the UI.
+
+use crate::Value;
+use unicode_normalization::UnicodeNormalization;
+
+/// Trims Unicode `White_Space` from both ends (ruling 56).
+#[must_use]
+pub fn trim(text: &str) -> &str {
+    text.trim_matches(char::is_whitespace)
+}
+
+/// The key under which two texts are the same for matching: trimmed, full default case folding, NFC (rulings 56 and 59).
+#[must_use]
+pub fn fold(text: &str) -> String {
+    let text = trim(text);
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    caseless::default_case_fold_str(&text.nfc().collect::<String>()).nfc().collect()
+}
+
+/// NFC of a trimmed text: how names of groups, sites and clients are compared where case counts (ruling 35).
+#[must_use]
+pub fn nfc(text: &str) -> String {
+    let text = trim(text);
+    if text.is_ascii() { text.to_owned() } else { text.nfc().collect() }
+}
+
+/// Whether a value is empty: null, "", white space only, [], or a list of such (ruling 33). `false` and 0 are values.
+#[must_use]
+pub fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(s) => trim(s).is_empty(),
+        Value::Array(items) => items.iter().all(is_empty),
+        _ => false,
+    }
+}
+
+/// Whether a text holds a control character (C0, C1 or DEL), which no field accepts (ruling 63).
+#[must_use]
+pub fn has_control(text: &str) -> bool {
+    text.chars().any(char::is_control)
+}
