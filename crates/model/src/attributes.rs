@@ -75,6 +75,13 @@ impl Attributes {
         Self::default()
     }
 
+    /// Takes entries whose names come from [`READ_SET`] where they are in it. Entries in name order, each name once, cost nothing;
+    /// others are sorted, and of two equal names the later wins.
+    #[must_use]
+    pub fn from_entries(entries: Vec<(Cow<'static, str>, Value)>) -> Self {
+        if entries.is_sorted_by(|(a, _), (b, _)| a < b) { Self { entries } } else { entries.into_iter().collect() }
+    }
+
     /// The value of an attribute; null when it is absent.
     #[must_use]
     pub fn get(&self, name: &str) -> &Value {
