@@ -1,1 +1,18 @@
-//! policy
+//! The policy document: reading it with positions, presets, inheritance, its digest, and the file format of scenarios.
+//!
+//! A document is a YAML text. [`Layer::parse`] turns it into a tree that knows where each part stands; [`load`] lays the layers of a
+//! chain (preset → default → template → tenant) over each other and checks the whole. Nothing of a document is ever ignored: what
+//! this version does not carry out is refused by name.
+
+pub mod document;
+mod fault;
+mod layers;
+mod merge;
+mod reader;
+pub mod scenario;
+mod source;
+mod value;
+mod words;
+
+pub use fault::{Fault, Mark};
+pub use layers::{Layer, Loaded};

@@ -1,0 +1,177 @@
+//! Where a field's value comes from, as written: an attribute under its Graph name, a part of one, or a derived value by its name.
+
+use crate::document::{Data, Node};
+use crate::fault::{Faults, either, nearest};
+use crate::words::Word;
+use model::Field;
+use model::attributes::READ_SET;
+use model::policy::{Derived, Source, Step};
+
+/// Attributes that hold a list.
+const LISTS: [&str; 5] = ["assignedLicenses", "businessPhones", "imAddresses", "otherMails", "proxyAddresses"];
+
+/// Attributes that hold an object.
+const OBJECTS: [&str; 2] = ["employeeOrgData", "onPremisesExtensionAttributes"];
+
+/// The relation that is read beside the attributes (ruling 121).
+pub(crate) const MANAGER: &str = "manager";
+
+/// What marks a text as an expression rather than a path.
+const EXPRESSION: &[char] = &['(', ')', '"', '\'', '?', '+', '&', '|', '=', '<', '>', '!', '{', '}', ',', ' '];
+
+/// Whether a name is an attribute that is read of every user: the read set or a directory extension. The object id is the link
+/// itself and no attribute.
+pub(crate) fn is_attribute(name: &str) -> bool {
+    name != "id" && (READ_SET.binary_search(&name).is_ok() || is_extension(name))
+}
+
+/// `extension_<application id>_<name>`.
+fn is_extension(name: &str) -> bool {
+    name.strip_prefix("extension_").is_some_and(|rest| {
+        rest.split_once('_').is_some_and(|(app, own)| {
+            app.len() == 32 && app.bytes().all(|b| b.is_ascii_hexdigit()) && !own.is_empty() && own.chars().all(in_name)
+        })
+    })
+}
+
+fn in_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// The attribute that was probably meant.
+pub(crate) fn nearest_attribute(name: &str) -> Option<&'static str> {
+    nearest(name, READ_SET.iter().copied().filter(|a| *a != "id"))
+}
+
+/// Reads a mapping's source.
+pub(crate) fn source(node: &Node, target: &Field, faults: &mut Faults) -> Option<Source> {
+    let what = format!("the source of {target}");
+    let Data::Text(written) = &node.data else {
+        faults.add(&node.at, format!("{what} must be an attribute's name such as jobTitle, not {}", node.shown()));
+        return None;
+    };
+    let source = match Derived::WORDS.iter().find(|(word, _)| word == written) {
+        Some((_, derived)) => Ok(Source::Derived(*derived)),
+        None => path(written).map(Source::Attribute),
+    };
+    let source = match source {
+        Ok(source) => source,
+        Err(Bad::NotYet(key)) => {
+            faults.not_yet(&node.at, &key);
+            return None;
+        }
+        Err(Bad::Said(why)) => {
+            faults.add(&node.at, format!("{what}: {why}"));
+            return None;
+        }
+    };
+    let is_manager = source == Source::Attribute(vec![Step::Name(MANAGER.to_owned())]);
+    if is_manager != (*target == Field::MANAGER) {
+        faults.add(&node.at, "source: manager belongs to the field manager, and that field takes no other source".to_owned());
+        return None;
+    }
+    if is_list(&source) && Field::STANDARD.contains(&target.as_str()) && *target != Field::ADDITIONAL_EMAILS {
+        faults.add(&node.at, format!("{what}: {written} is a list and {target} takes one value; name one of it, as in {written}[0]"));
+        return None;
+    }
+    Some(source)
+}
+
+fn is_list(source: &Source) -> bool {
+    match source {
+        Source::Derived(derived) => *derived == Derived::OtherAddresses,
+        Source::Attribute(steps) => matches!(steps.as_slice(), [Step::Name(name)] if LISTS.contains(&name.as_str())),
+    }
+}
+
+enum Bad {
+    NotYet(String),
+    Said(String),
+}
+
+/// `name`, `name[0]`, `name.part`.
+fn path(written: &str) -> Result<Vec<Step>, Bad> {
+    if written.contains(EXPRESSION) {
+        return Err(Bad::NotYet("expression as a source".to_owned()));
+    }
+    let end = written.find(|c| !in_name(c)).unwrap_or(written.len());
+    let (name, mut rest) = written.split_at(end);
+    if name == "signInActivity" {
+        return Err(Bad::NotYet(name.to_owned()));
+    }
+    if name != MANAGER && !is_attribute(name) {
+        return Err(Bad::Said(match () {
+            () if name == "id" => "the object id is the link itself and cannot be mapped".to_owned(),
+            () if name.is_empty() => format!("{written:?} does not begin with an attribute's name"),
+            () => match nearest(name, Derived::WORDS.iter().map(|(w, _)| *w)).or_else(|| nearest_attribute(name)) {
+                Some(meant) => format!("users have no attribute {name:?}; did you mean {meant}?"),
+                None => format!(
+                    "users have no attribute {name:?}; name one by its Graph name, such as jobTitle, or {}",
+                    either(Derived::WORDS.iter().map(|(w, _)| *w))
+                ),
+            },
+        }));
+    }
+    let mut steps = vec![Step::Name(name.to_owned())];
+    while !rest.is_empty() {
+        let (step, after) = step(rest).ok_or_else(|| {
+            Bad::Said(format!("{rest:?} after {name} is neither .part nor [0]; write for instance businessPhones[0]"))
+        })?;
+        steps.push(step);
+        rest = after;
+    }
+    shape(name, &steps)?;
+    Ok(steps)
+}
+
+fn step(rest: &str) -> Option<(Step, &str)> {
+    if let Some(inner) = rest.strip_prefix('[') {
+        let (index, after) = inner.split_once(']')?;
+        let plain = !index.is_empty() && index.len() <= 4 && index.bytes().all(|b| b.is_ascii_digit());
+        return plain.then(|| index.parse().ok()).flatten().map(|i| (Step::Index(i), after));
+    }
+    let inner = rest.strip_prefix('.')?;
+    let end = inner.find(|c| !in_name(c)).unwrap_or(inner.len());
+    let (name, after) = inner.split_at(end);
+    (!name.is_empty()).then(|| (Step::Name(name.to_owned()), after))
+}
+
+/// Refuses a path that could never hold a value of one field.
+fn shape(name: &str, steps: &[Step]) -> Result<(), Bad> {
+    let said = |text: String| Err(Bad::Said(text));
+    match steps.get(1) {
+        None if OBJECTS.contains(&name) => said(format!("{name} has parts; name one, as in {}", example(name))),
+        None => Ok(()),
+        Some(Step::Name(part)) if LISTS.contains(&name) => said(format!("{name} is a list; write {name}[0] instead of .{part}")),
+        Some(Step::Index(_)) if OBJECTS.contains(&name) => said(format!("{name} has parts, not numbers, as in {}", example(name))),
+        Some(Step::Name(part)) if name == "onPremisesExtensionAttributes" && !is_extension_attribute(part) => {
+            said(format!("{name} has the parts extensionAttribute1 to extensionAttribute15, not {part:?}"))
+        }
+        Some(Step::Name(part)) if name == "employeeOrgData" && !["costCenter", "division"].contains(&part.as_str()) => {
+            said(format!("{name} has the parts costCenter and division, not {part:?}"))
+        }
+        // An extension may hold a list; a licence is an object.
+        Some(_) if LISTS.contains(&name) || OBJECTS.contains(&name) || is_extension(name) => Ok(()),
+        Some(_) => said(format!("{name} is one value and has no parts; write {name} alone")),
+    }
+}
+
+fn is_extension_attribute(part: &str) -> bool {
+    part.strip_prefix("extensionAttribute").and_then(|n| n.parse::<u8>().ok()).is_some_and(|n| (1..=15).contains(&n))
+}
+
+fn example(name: &str) -> String {
+    format!("{name}.{}", if name == "employeeOrgData" { "division" } else { "extensionAttribute1" })
+}
+
+/// A source as it is written.
+pub(crate) fn written(source: &Source) -> String {
+    match source {
+        Source::Derived(derived) => derived.word().to_owned(),
+        Source::Attribute(steps) => steps.iter().enumerate().fold(String::new(), |text, (i, step)| match step {
+            Step::Name(name) if i == 0 => name.clone(),
+            Step::Name(name) => format!("{text}.{name}"),
+            Step::Index(index) => format!("{text}[{index}]"),
+        }),
+    }
+}
