@@ -8,7 +8,7 @@ use crate::reason::ReviewWhy;
 use crate::records::{Kind, Link, Person, Status};
 use crate::run::RunKind;
 use crate::{Attributes, ClientId, GroupKey, PersonId, SiteId, SourceId, TenantKey, UserKey};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What is the same for every user of a run.
 #[derive(Debug, Clone)]
@@ -33,6 +33,9 @@ pub struct TenantFacts {
     pub clients: HashMap<String, ClientFound>,
     /// Sites the policy refers to, by client and folded name or by id as text.
     pub sites: HashMap<(ClientId, String), SiteId>,
+    /// Users whose removal a person has rejected and nothing of whose inputs has changed since: no removal of theirs is planned
+    /// (ruling 111). Either the whole rejected set is here or none of it.
+    pub spared: HashSet<UserKey>,
 }
 
 /// A group of the tenant.

@@ -110,7 +110,8 @@ pub struct Change {
     pub rule: Option<RuleId>,
     /// The values that [`Change::set`] replaces, field by field.
     pub before: Fields,
-    /// The new values: only fields that change; null clears. `status` and `access` stand here too. The manager of a user whose
+    /// The new values: only fields that change; null clears. `status` and `access` stand here too; a record is created active and
+    /// with access unless they say otherwise. The manager of a user whose
     /// record is created by the same plan is written as `user:<source id>`.
     pub set: Fields,
     /// Why, in the order of the way.
@@ -146,7 +147,8 @@ pub struct Effects {
 pub struct LinkState {
     /// The user's change hash as applied.
     pub applied_hash: Option<Hash>,
-    /// The policy digest as applied.
+    /// The planner's own stamp of the field mappings as applied, so that a policy change re-evaluates only the fields whose mapping
+    /// it touched (ruling 60). Opaque to everyone else.
     pub policy_digest: Option<String>,
     /// The rule as applied.
     pub rule: Option<RuleId>,
@@ -214,6 +216,9 @@ pub struct Decision {
     pub reasons: Vec<Reason>,
     /// The changes: none, one, or one per record of the user.
     pub changes: Vec<Change>,
+    /// Records whose earlier change in this same plan (the removal from a user who is gone) one of `changes` takes the place of:
+    /// the earlier row, and the earlier user's booking for it, go (rulings 8 and 54).
+    pub replaces: Vec<PersonId>,
     /// Links whose bookkeeping moves on without a change of their record.
     pub bookings: Vec<(PersonId, LinkState)>,
     /// The open review item, if a person is needed. None closes an open one that sync itself raised.
@@ -348,8 +353,13 @@ impl Wait {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Weights {
-    /// Active, linked, non-archived records before the plan, plus those removed in the window (ruling 80).
+    /// All changes of the plan: a plan without any is never held.
+    pub changes: i64,
+    /// Active, linked, non-archived records before the plan (ruling 80).
     pub linked: i64,
+    /// Records removed in the last 24 hours, approved or not, that are not among `linked` any more: they count in the denominator
+    /// of removals (rulings 80 and 110).
+    pub removed_in_window: i64,
     /// Removals this plan makes.
     pub removals: i64,
     /// Returns this plan makes; they subtract (ruling 109).

@@ -342,7 +342,7 @@ pub struct Link {
     pub person: PersonId,
     /// The user's change hash when it was last applied (F07); none when nothing was applied yet.
     pub applied_hash: Option<Hash>,
-    /// The policy digest last applied.
+    /// The planner's stamp of the field mappings last applied (see [`crate::plan::LinkState`]).
     pub policy_digest: Option<String>,
     /// The rule last applied.
     pub rule: Option<RuleId>,
@@ -357,10 +357,12 @@ pub struct Link {
     pub enabled_applied: Option<bool>,
 }
 
-/// Who took a record out of use, and why.
+/// Who set a record's status or access last, and for what cause. While `by_sync` is true the record is out of use by sync's own
+/// hand and may come back by it. A person's edit of status or access turns `by_sync` to false and keeps the cause: that a record is
+/// active although its cause still holds is then that person's decision, and stands (ruling 78).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deactivated {
-    /// By sync; a person's own hand is never undone by sync (ruling 78).
+    /// By sync; a person's own hand is not undone by sync (ruling 78).
     pub by_sync: bool,
     /// The cause, when by sync.
     pub cause: Option<crate::reason::Cause>,
