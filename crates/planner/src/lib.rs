@@ -1,1 +1,17 @@
-//! planner
+//! Decides what a sync would do, and why. Pure and synchronous: no I/O, no async, no clock; "now" comes in as data.
+//!
+//! A run asks in batches, in this order, whatever the batches' size:
+//!
+//! 1. all due users who have a link, in any order: [`Planner::questions`], answer them from the store, [`Planner::decide`];
+//! 2. [`Claims::settle`], which says who of them must be decided again, now that it is known who gets which username: the new
+//!    decisions replace the ones made before, in the order given;
+//! 3. all due users without a link, in the byte order of their source ids.
+//!
+//! Then the plan is weighed as a whole by [`guard::weigh`].
+
+mod claims;
+mod decide;
+pub mod guard;
+
+pub use claims::Claims;
+pub use decide::Planner;

@@ -1,0 +1,77 @@
+//! The guard: weighs a whole plan and says why it must wait for a person. Integers only (ruling 25).
+
+use model::plan::{Hold, Weights};
+use model::policy::{Guard, Percent};
+
+/// Removals or absentees below this are never a share worth stopping for: 1 of 5 people is 20 % (ruling 81).
+const SHARE_FLOOR: i64 = 3;
+
+/// Creates below this are everyday business whatever their share (ruling 97).
+const CREATES_FLOOR: i64 = 25;
+
+/// Removals that follow from one emptied group before it counts as lost (ruling 83), and "all of them" at the least (ruling 81).
+const PAIR: i64 = 2;
+
+/// Why a plan must wait for a person: every limit it crosses, none when it may be applied at once. A plan without changes waits for
+/// nobody. That a tenant's first plan always waits is the run's own concern (ruling 94).
+#[must_use]
+pub fn weigh(guard: &Guard, w: &Weights) -> Vec<Hold> {
+    let mut holds = Vec::new();
+    if w.changes == 0 {
+        return holds;
+    }
+    weigh_source(guard, w, &mut holds);
+    weigh_removals(guard, w, &mut holds);
+    let over = |share: Option<Percent>, part, floor| share.filter(|s| exceeded(*s, part, w.linked, floor));
+    if let Some(limit) = over(guard.max_rekeys, w.rekeys, SHARE_FLOOR) {
+        holds.push(Hold::Rekeys { records: w.rekeys, linked: w.linked, limit: limit.to_string() });
+    }
+    if w.first_plan {
+        return holds;
+    }
+    if let Some(limit) = over(guard.max_creates_share, w.creates, CREATES_FLOOR) {
+        holds.push(Hold::Creates { creates: w.creates, linked: w.linked, limit: limit.to_string() });
+    }
+    if let Some(limit) = guard.max_agent_creates.filter(|limit| w.agent_creates > *limit) {
+        holds.push(Hold::AgentCreates { creates: w.agent_creates, limit });
+    }
+    holds
+}
+
+/// What the read itself says: an empty or shrunken directory, groups that are lost (rulings 81, 83, 84).
+fn weigh_source(guard: &Guard, w: &Weights, holds: &mut Vec<Hold>) {
+    if w.mirror_after == 0 && w.mirror_before > 0 && w.linked > 0 {
+        holds.push(Hold::EmptySource { before: w.mirror_before });
+    }
+    let lost = w.lost_groups.iter().filter(|g| !g.emptied || g.removals >= PAIR);
+    holds.extend(lost.cloned().map(Hold::LostGroup));
+    if let Some(limit) = guard.max_removal_share.filter(|s| exceeded(*s, w.absentees, w.mirror_before, SHARE_FLOOR)) {
+        holds.push(Hold::Shrunk { absent: w.absentees, before: w.mirror_before, limit: limit.to_string() });
+    }
+}
+
+/// Removals: this plan's and those of the last 24 hours nobody approved, less what comes back (rulings 80 to 82, 109, 110).
+fn weigh_removals(guard: &Guard, w: &Weights, holds: &mut Vec<Hold>) {
+    if w.removals == 0 {
+        return;
+    }
+    let removals = w.removals + w.removals_in_window - w.returns;
+    let linked = w.linked + w.removed_in_window;
+    if let Some(limit) = guard.max_removals.filter(|limit| removals > *limit) {
+        holds.push(Hold::TooManyRemovals { removals, limit });
+    }
+    if let Some(limit) = guard.max_removal_share.filter(|s| exceeded(*s, removals, linked, SHARE_FLOOR)) {
+        holds.push(Hold::RemovalShare { removals, linked, limit: limit.to_string() });
+    }
+    let all_in_window = removals >= PAIR && removals >= linked;
+    let all_that_are_left = w.removals >= PAIR && w.removals - w.returns >= w.linked;
+    if all_in_window || all_that_are_left {
+        holds.push(Hold::AllRemoved { removals: w.removals });
+    }
+}
+
+/// Whether `part` of `whole` is over a share, from `floor` up; a share of 0 means that any part is over it (ruling 25).
+fn exceeded(share: Percent, part: i64, whole: i64, floor: i64) -> bool {
+    let floor = if share.0 == 0 { 1 } else { floor };
+    part >= floor && share.exceeded(part, whole)
+}
