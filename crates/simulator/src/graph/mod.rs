@@ -1,0 +1,236 @@
+//! Microsoft Graph v1.0, as far as directories are read and changed. One request in, one [`Reply`] out; nothing here knows about sockets.
+
+mod batch;
+mod delta;
+mod filter;
+mod list;
+mod query;
+mod read;
+mod route;
+mod write;
+
+pub use query::decode;
+
+/// Decodes a path segment.
+#[must_use]
+pub fn percent_decode(text: &str) -> String {
+    decode(text, false)
+}
+
+use serde_json::{Map, Value};
+
+use crate::directory::Refused;
+use crate::faults::{Form, Verdict};
+use crate::properties::UserProp;
+use crate::reply::{Fault, Reply};
+use crate::sim::Sim;
+use crate::tenant::{Life, Object, State, Tenant};
+use query::Query;
+use route::Route;
+
+/// A request, borrowed from the connection or from a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// HTTP method in capitals.
+    pub method: &'a str,
+    /// Path as sent, `/v1.0` included.
+    pub path: &'a str,
+    /// Query as sent, without the question mark.
+    pub query: &'a str,
+    /// The `Authorization` header.
+    pub authorization: Option<&'a str>,
+    /// `ConsistencyLevel: eventual` was sent.
+    pub eventual: bool,
+    /// `Prefer: return=minimal` was sent.
+    pub minimal: bool,
+    /// The `client-request-id` header, or the request's own id.
+    pub client_request_id: &'a str,
+    /// The body.
+    pub body: &'a [u8],
+    /// Whether this is an item of a batch.
+    pub in_batch: bool,
+}
+
+/// A request that passed sign-in, quota and permission checks.
+struct Call<'a> {
+    sim: &'a Sim,
+    tenant: &'a Tenant,
+    ask: &'a Ask<'a>,
+    query: Query,
+    now: i64,
+    roles: &'a [String],
+    empty_page: bool,
+    expired: Option<Form>,
+}
+
+/// An answer and what the wire should do to it.
+pub struct Answer {
+    /// The answer.
+    pub reply: Reply,
+    /// What a fault does to it on its way.
+    pub wire: Option<crate::faults::Wire>,
+}
+
+/// Answers a request of Graph.
+#[must_use]
+pub fn answer(sim: &Sim, ask: &Ask<'_>) -> Answer {
+    let now = sim.clock.now_ms();
+    let request_id = sim.next_request_id();
+    let mut wire = None;
+    let reply = match serve(sim, ask, now, &mut wire) {
+        Ok(reply) => reply,
+        Err(fault) => fault.reply(now, &request_id, if ask.client_request_id.is_empty() { &request_id } else { ask.client_request_id }),
+    };
+    let mut reply = reply;
+    let echo = if ask.client_request_id.is_empty() { request_id.clone() } else { ask.client_request_id.to_owned() };
+    reply.headers.push(("request-id", request_id));
+    reply.headers.push(("client-request-id", echo));
+    reply.headers.push(("x-ms-ags-diagnostic", r#"{"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"1","ScaleUnit":"000","RoleInstance":"SIM0"}}"#.to_owned()));
+    reply.headers.push(("odata-version", "4.0".to_owned()));
+    Answer { reply, wire }
+}
+
+fn serve(sim: &Sim, ask: &Ask<'_>, now: i64, wire: &mut Option<crate::faults::Wire>) -> Result<Reply, Fault> {
+    let signed_in = sim.check_token(ask.authorization, now)?;
+    let tenant = sim.tenant(signed_in.tenant);
+    let (mut empty_page, mut expired) = (false, None);
+    for verdict in sim.judge(tenant, ask.method, ask.path, ask.query) {
+        match verdict {
+            Verdict::Fail(fault) => {
+                sim.stats.count("(fault)", 0, fault.status);
+                return Err(fault);
+            }
+            Verdict::EmptyPage => empty_page = true,
+            Verdict::Expired(form) => expired = Some(form),
+            Verdict::Wire(w) => *wire = Some(w),
+        }
+    }
+    let route = Route::find(ask.method, ask.path)?;
+    let query = Query::parse(ask.query);
+    let cost = route.cost(&query);
+    let charge = sim.meters.charge(tenant, cost, route.writes(), sim.options.throttle, now);
+    if let Err(seconds) = charge {
+        sim.stats.count(&route.label(), cost, 429);
+        let scope = format!("Tenant_Application/ReadWrite/{}/{}", crate::seed::guid(tenant.client_id), crate::seed::guid(tenant.id));
+        return Err(Fault::throttled(Some(seconds))
+            .with("x-ms-throttle-scope", scope)
+            .with("x-ms-throttle-information", if route.writes() { "WriteLimitExceeded" } else { "ResourceUnitLimitExceeded" })
+            .with("x-ms-resource-unit", cost.to_string()));
+    }
+    let granted = tenant.read().granted();
+    let roles: Vec<String> = signed_in.roles.iter().filter(|r| granted.contains(r)).cloned().collect();
+    let allowed = route.permissions();
+    let result = if tenant.read().consent_revoked {
+        Err(Fault::new(403, "Authorization_IdentityNotFound", "The identity of the calling application could not be established."))
+    } else if !allowed.is_empty() && !allowed.iter().any(|p| roles.iter().any(|r| r == p)) {
+        Err(Fault::denied())
+    } else {
+        let call = Call { sim, tenant, ask, query, now, roles: &roles, empty_page, expired };
+        call.dispatch(&route)
+    };
+    let used = charge.unwrap_or_default();
+    let meter = |headers: &mut Vec<(&'static str, String)>| {
+        headers.push(("x-ms-resource-unit", cost.to_string()));
+        if used > 0.8 {
+            headers.push(("x-ms-throttle-limit-percentage", format!("{used:.2}")));
+        }
+    };
+    match result {
+        Ok(mut reply) => {
+            sim.stats.count(&route.label(), cost, reply.status);
+            meter(&mut reply.headers);
+            Ok(reply)
+        }
+        Err(mut fault) => {
+            sim.stats.count(&route.label(), cost, fault.status);
+            meter(&mut fault.headers);
+            Err(fault)
+        }
+    }
+}
+
+impl Call<'_> {
+    fn dispatch(&self, route: &Route) -> Result<Reply, Fault> {
+        match (self.ask.method, route) {
+            ("GET", Route::Users) => self.list_users(),
+            ("GET", Route::Groups) => self.list_groups(),
+            ("GET", Route::Count(users)) => self.count(*users),
+            ("GET", Route::Delta(users)) => self.delta(*users),
+            ("GET", Route::User(id)) => self.read_user(id),
+            ("GET", Route::Group(id)) => self.read_group(id),
+            ("GET", Route::Manager(id)) => self.read_manager(id),
+            ("GET", Route::MemberOf { user, transitive }) => self.list_member_of(user, *transitive),
+            ("GET", Route::Members { group, transitive, kind }) => self.list_members(group, *transitive, *kind),
+            ("GET", Route::LicenseDetails(id)) => self.license_details(id),
+            ("GET", Route::DeletedItems(kind)) => self.list_deleted(*kind),
+            ("GET", Route::DeletedItem(id)) => self.read_deleted(id),
+            ("GET", Route::Organization(id)) => self.organization(id.as_deref()),
+            ("GET", Route::Skus) => self.skus(),
+            ("GET", Route::AppRoles(id)) => self.app_roles(id),
+            ("POST", Route::Users) => self.create_user(),
+            ("POST", Route::Groups) => self.create_group(),
+            ("PATCH", Route::User(id)) => self.patch_user(id),
+            ("PATCH", Route::Group(id)) => self.patch_group(id),
+            ("DELETE", Route::User(id)) => self.delete_user(id),
+            ("DELETE", Route::Group(id)) => self.delete_group(id),
+            ("PUT" | "DELETE", Route::ManagerRef(id)) => self.set_manager(id),
+            ("POST", Route::MembersRef(id)) => self.add_member(id),
+            ("DELETE", Route::MemberRef { group, member }) => self.remove_member(group, member),
+            ("DELETE", Route::DeletedItem(id)) => self.purge(id),
+            ("POST", Route::Restore(id)) => self.restore(id),
+            ("POST", Route::Batch) if !self.ask.in_batch => self.batch(),
+            _ => Err(Fault::new(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")),
+        }
+    }
+
+    fn has(&self, role: &str) -> bool {
+        self.roles.iter().any(|r| r == role)
+    }
+
+    /// The beginning of a JSON answer: `{"@odata.context":"…`.
+    fn context(&self, what: &str) -> Vec<u8> {
+        let select = self.query.get("$select").filter(|_| self.query.get("$skiptoken").is_none()).map(|s| format!("({})", s.replace(['"', '\\', ' '], ""))).unwrap_or_default();
+        let mut out = Vec::with_capacity(1 << 14);
+        out.extend_from_slice(b"{\"@odata.context\":\"");
+        out.extend_from_slice(format!("{}/v1.0/$metadata#{what}{select}", self.sim.origin()).as_bytes());
+        out.push(b'"');
+        out
+    }
+
+    fn live_user(&self, state: &State, key: &str) -> Result<u32, Fault> {
+        self.tenant.find_user(state, key).filter(|u| state.user_life(*u) == Life::Live).ok_or_else(|| Fault::not_found(key))
+    }
+
+    fn live_group(&self, state: &State, key: &str) -> Result<u32, Fault> {
+        match crate::seed::parse_guid(key).and_then(|id| self.tenant.object(state, id)) {
+            Some(Object::Group(g)) if state.group_life(g) == Life::Live => Ok(g),
+            _ => Err(Fault::not_found(key)),
+        }
+    }
+
+    fn body(&self) -> Result<Map<String, Value>, Fault> {
+        match serde_json::from_slice(self.ask.body) {
+            Ok(Value::Object(map)) => Ok(map),
+            _ => Err(Fault::new(400, "BadRequest", "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.")),
+        }
+    }
+
+    /// Sign-in activity needs a permission and a plan of its own (contract section b).
+    fn check_sign_in_activity(&self, select: u128) -> Result<(), Fault> {
+        if select & UserProp::SignInActivity.bit() == 0 {
+            return Ok(());
+        }
+        if !self.has("AuditLog.Read.All") {
+            return Err(Fault::denied());
+        }
+        if !self.tenant.premium {
+            return Err(Fault::new(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", "Neither tenant is B2C or tenant doesn't have premium license"));
+        }
+        Ok(())
+    }
+}
+
+/// A refused write, seen from Graph: a value that is taken is a bad request there.
+fn refused(why: Refused) -> Fault {
+    why.into()
+}

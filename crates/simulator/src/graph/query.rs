@@ -1,0 +1,130 @@
+//! The query options of a request, read and checked.
+
+use super::filter::Filter;
+use crate::properties::{GROUP_DEFAULT, GroupProp, NOT_IN_LISTS, USER_DEFAULT, UserProp};
+use crate::reply::Fault;
+use crate::tenant::Tenant;
+
+/// Decodes `%41` (and nothing else: `+` is a plus in Graph's URLs as in any path; in queries it is a space).
+#[must_use]
+pub fn decode(text: &str, plus_is_space: bool) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let bytes = text.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        let hex = |at: usize| bytes.get(at).and_then(|b| char::from(*b).to_digit(16));
+        match (bytes[i], hex(i + 1), hex(i + 2)) {
+            (b'%', Some(a), Some(b)) => {
+                out.push((a * 16 + b) as u8);
+                i += 3;
+                continue;
+            }
+            (b'+', ..) if plus_is_space => out.push(b' '),
+            (b, ..) => out.push(b),
+        }
+        i += 1;
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Query options by name, `$` included.
+#[derive(Debug, Default, Clone)]
+pub struct Query {
+    pairs: Vec<(String, String)>,
+}
+
+impl Query {
+    /// Reads a query string.
+    #[must_use]
+    pub fn parse(raw: &str) -> Self {
+        let pair = |p: &str| {
+            let (name, value) = p.split_once('=').unwrap_or((p, ""));
+            (decode(name, true), decode(value, true))
+        };
+        Self { pairs: raw.split('&').filter(|p| !p.is_empty()).map(pair).collect() }
+    }
+
+    /// An option's value.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+    }
+
+    /// Refuses system options that are not in the list.
+    ///
+    /// # Errors
+    /// 400 naming the option.
+    pub fn only(&self, allowed: &[&str]) -> Result<(), Fault> {
+        for (name, _) in &self.pairs {
+            if name.starts_with('$') && !allowed.iter().any(|a| a.eq_ignore_ascii_case(name)) {
+                return Err(Fault::unsupported(format!("The query option '{name}' is not supported for this request.")));
+            }
+        }
+        Ok(())
+    }
+
+    /// `$count=true`.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.get("$count").is_some_and(|c| c.eq_ignore_ascii_case("true"))
+    }
+}
+
+/// What kind of objects are read, for their properties.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// Users.
+    User,
+    /// Groups.
+    Group,
+    /// Either, as members are.
+    Any,
+}
+
+/// Properties wanted of users and of groups.
+#[derive(Debug, Clone, Copy)]
+pub struct Select {
+    /// Of users.
+    pub user: u128,
+    /// Of groups.
+    pub group: u128,
+    /// Whether `$select` was given.
+    pub explicit: bool,
+}
+
+/// Reads `$select`.
+///
+/// # Errors
+/// 400 for an unknown property; 501 for one that lists do not carry.
+pub fn select(tenant: &Tenant, query: &Query, kind: Type, list: bool) -> Result<Select, Fault> {
+    let Some(text) = query.get("$select").filter(|s| !s.trim().is_empty()) else {
+        return Ok(Select { user: USER_DEFAULT, group: GROUP_DEFAULT, explicit: false });
+    };
+    let mut wanted = Select { user: UserProp::Id.bit(), group: GroupProp::Id.bit(), explicit: true };
+    for name in text.split(',').map(str::trim).filter(|n| !n.is_empty()) {
+        let (user, group) = (tenant.user_prop(name), GroupProp::find(name));
+        let fits = match kind {
+            Type::User => user.is_some(),
+            Type::Group => group.is_some(),
+            Type::Any => user.is_some() || group.is_some(),
+        };
+        if !fits {
+            if list && kind != Type::Group && NOT_IN_LISTS.iter().any(|n| n.eq_ignore_ascii_case(name)) {
+                return Err(Fault::new(501, "NotImplemented", "This operation target is not yet supported."));
+            }
+            let resource = if kind == Type::Group { "group" } else { "user" };
+            return Err(Fault::new(400, "BadRequest", format!("Parsing OData Select and Expand failed: Could not find a property named '{name}' on type 'microsoft.graph.{resource}'.")));
+        }
+        wanted.user |= user.map_or(0, UserProp::bit);
+        wanted.group |= group.map_or(0, GroupProp::bit);
+    }
+    Ok(wanted)
+}
+
+/// Reads `$filter`.
+///
+/// # Errors
+/// 400 with Graph's words.
+pub fn filter(query: &Query) -> Result<Option<Filter>, Fault> {
+    query.get("$filter").map(|f| Filter::parse(f).map_err(Fault::unsupported)).transpose()
+}
