@@ -1,0 +1,298 @@
+//! PostgreSQL through sqlx: a pool, and arrays for everything in bulk.
+
+use super::{OnConflict, Row, Value};
+use crate::error::{Result, StoreError};
+use sqlx::encode::IsNull;
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow, PgTypeInfo};
+use sqlx::{AssertSqlSafe, Column as _, Encode, Executor as _, Postgres, Row as _, Type, TypeInfo as _, ValueRef as _};
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// Connections of one process. A small server allows 100; several processes share it.
+const CONNECTIONS: u32 = 8;
+/// How long a caller waits for one of them, or for the server to answer at all.
+const ACQUIRE: Duration = Duration::from_secs(15);
+/// Rows of one bulk statement: large enough that the round trip does not count, small enough for a flat memory.
+const BULK: usize = 5_000;
+/// The key of the advisory lock held while migrating: "rollcall" in ASCII.
+const MIGRATION_LOCK: i64 = 0x726f_6c6c_6361_6c6c;
+
+/// The connections to one database.
+#[derive(Clone)]
+pub struct Pool {
+    pool: PgPool,
+    columns: Columns,
+}
+
+/// The type of every column, by table and name: what an array of its values is cast to.
+type Columns = Arc<RwLock<HashMap<(String, String), String>>>;
+
+impl Pool {
+    pub async fn open(url: &str) -> Result<Self> {
+        // The error may repeat the address, which may hold a password.
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| StoreError::Address("it cannot be read as a PostgreSQL address.".into()))?
+            .application_name("rollcall");
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE).connect_with(options).await;
+        let pool = Self { pool: pool.map_err(fault)?, columns: Arc::default() };
+        pool.learn_columns().await?;
+        Ok(pool)
+    }
+
+    pub async fn learn_columns(&self) -> Result<()> {
+        let sql = "SELECT table_name::text, column_name::text, data_type::text FROM information_schema.columns
+                   WHERE table_schema = current_schema()";
+        let mut known = HashMap::new();
+        for row in self.query(sql, Vec::new()).await? {
+            known.insert((row.get(0)?, row.get(1)?), row.get(2)?);
+        }
+        *self.columns.write().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(())
+    }
+
+    pub async fn begin(&self) -> Result<Tx> {
+        Ok(Tx { tx: self.pool.begin().await.map_err(fault)?, columns: self.columns.clone() })
+    }
+
+    pub async fn read(&self) -> Result<Tx> {
+        let tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(fault)?;
+        Ok(Tx { tx, columns: self.columns.clone() })
+    }
+
+    pub async fn query(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
+        let query = bind(AssertSqlSafe(translate(sql)), params);
+        query.fetch_all(&self.pool).await.map_err(fault)?.iter().map(read_row).collect()
+    }
+
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// A transaction.
+pub struct Tx {
+    tx: sqlx::Transaction<'static, Postgres>,
+    columns: Columns,
+}
+
+impl Tx {
+    pub async fn execute(&mut self, sql: &str, params: Vec<Value>) -> Result<u64> {
+        let query = bind(AssertSqlSafe(translate(sql)), params);
+        Ok(query.execute(&mut *self.tx).await.map_err(fault)?.rows_affected())
+    }
+
+    pub async fn query(&mut self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
+        let query = bind(AssertSqlSafe(translate(sql)), params);
+        query.fetch_all(&mut *self.tx).await.map_err(fault)?.iter().map(read_row).collect()
+    }
+
+    pub async fn insert_many(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        rows: Vec<Vec<Value>>,
+        conflict: OnConflict,
+    ) -> Result<u64> {
+        let kinds = self.kinds(table, columns)?;
+        let arrays: Vec<String> = kinds.iter().enumerate().map(|(i, kind)| format!("${}::{kind}[]", i + 1)).collect();
+        let sql = format!(
+            "INSERT INTO {table} ({}) SELECT * FROM UNNEST({}){}",
+            columns.join(", "),
+            arrays.join(", "),
+            conflict.sql()
+        );
+        self.in_bulk(&sql, &kinds, rows).await
+    }
+
+    pub async fn update_many(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<u64> {
+        let kinds = self.kinds(table, columns)?;
+        let arrays: Vec<String> = kinds.iter().enumerate().map(|(i, kind)| format!("${}::{kind}[]", i + 1)).collect();
+        let sets: Vec<String> = columns.iter().skip(1).map(|c| format!("{c} = new_values.{c}")).collect();
+        let sql = format!(
+            "UPDATE {table} SET {} FROM UNNEST({}) AS new_values({}) WHERE {table}.{key} = new_values.{key}",
+            sets.join(", "),
+            arrays.join(", "),
+            columns.join(", "),
+            key = columns[0],
+        );
+        self.in_bulk(&sql, &kinds, rows).await
+    }
+
+    pub async fn fresh_ids(&mut self, table: &str, n: usize) -> Result<Vec<i64>> {
+        let n = i64::try_from(n).unwrap_or(i64::MAX);
+        let sql = "SELECT nextval(pg_get_serial_sequence($1, 'id')) FROM generate_series(1, $2)";
+        self.query(sql, vec![Value::from(table), Value::Int(n)]).await?.iter().map(|row| row.get(0)).collect()
+    }
+
+    pub async fn script(&mut self, sql: &str) -> Result<()> {
+        self.tx.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.map(|_| ()).map_err(fault)
+    }
+
+    pub async fn lock_schema(&mut self) -> Result<()> {
+        self.query("SELECT 1 FROM pg_advisory_xact_lock($1)", vec![Value::Int(MIGRATION_LOCK)]).await.map(|_| ())
+    }
+
+    pub async fn commit(self) -> Result<()> {
+        self.tx.commit().await.map_err(fault)
+    }
+
+    fn kinds(&self, table: &str, columns: &[&str]) -> Result<Vec<String>> {
+        let known = self.columns.read().unwrap_or_else(PoisonError::into_inner);
+        let kind = |column: &&str| {
+            known
+                .get(&(table.to_owned(), (*column).to_owned()))
+                .cloned()
+                .ok_or_else(|| StoreError::Corrupt(format!("table {table} has no column {column}")))
+        };
+        columns.iter().map(kind).collect()
+    }
+
+    async fn in_bulk(&mut self, sql: &str, kinds: &[String], mut rows: Vec<Vec<Value>>) -> Result<u64> {
+        let mut written = 0;
+        while !rows.is_empty() {
+            let rest = rows.split_off(rows.len().min(BULK));
+            let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+            for (i, kind) in kinds.iter().enumerate() {
+                let column = rows.iter_mut().map(|row| std::mem::replace(&mut row[i], Value::Null));
+                query = match kind.as_str() {
+                    "bigint" => query.bind(column.map(int).collect::<Result<Vec<_>>>()?),
+                    "bytea" => query.bind(column.map(bytes).collect::<Result<Vec<_>>>()?),
+                    _ => query.bind(column.map(text).collect::<Result<Vec<_>>>()?),
+                };
+            }
+            written += query.execute(&mut *self.tx).await.map_err(fault)?.rows_affected();
+            rows = rest;
+        }
+        Ok(written)
+    }
+}
+
+fn int(value: Value) -> Result<Option<i64>> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Int(n) => Ok(Some(n)),
+        _ => Err(StoreError::Invalid("A number column was given something else.".into())),
+    }
+}
+
+fn text(value: Value) -> Result<Option<String>> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Text(s) => Ok(Some(storable(s))),
+        _ => Err(StoreError::Invalid("A text column was given something else.".into())),
+    }
+}
+
+fn bytes(value: Value) -> Result<Option<Vec<u8>>> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Bytes(b) => Ok(Some(b)),
+        _ => Err(StoreError::Invalid("A bytes column was given something else.".into())),
+    }
+}
+
+/// PostgreSQL's texts cannot hold U+0000, SQLite's can: U+FFFD stands for it, so that a key still differs from its neighbours.
+fn storable(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
+fn bind(sql: AssertSqlSafe<String>, params: Vec<Value>) -> sqlx::query::Query<'static, Postgres, PgArguments> {
+    let mut query = sqlx::query(sql);
+    for value in params {
+        query = match value {
+            Value::Null => query.bind(Nothing),
+            Value::Int(n) => query.bind(n),
+            Value::Text(s) => query.bind(storable(s)),
+            Value::Bytes(b) => query.bind(b),
+            Value::Ints(list) => query.bind(list),
+            Value::Texts(list) => query.bind(list.into_iter().map(storable).collect::<Vec<_>>()),
+        };
+    }
+    query
+}
+
+/// A null of whatever type the server expects in its place.
+struct Nothing;
+
+impl Type<Postgres> for Nothing {
+    fn type_info() -> PgTypeInfo {
+        // Type 0 is the protocol's "unspecified".
+        PgTypeInfo::with_oid(Oid(0))
+    }
+}
+
+impl Encode<'_, Postgres> for Nothing {
+    fn encode_by_ref(&self, _: &mut PgArgumentBuffer) -> Result<IsNull, sqlx::error::BoxDynError> {
+        Ok(IsNull::Yes)
+    }
+}
+
+fn read_row(row: &PgRow) -> Result<Row> {
+    let mut values = Vec::with_capacity(row.len());
+    for i in 0..row.len() {
+        let kind = row.column(i).type_info().name();
+        let null = row.try_get_raw(i).map_err(fault)?.is_null();
+        values.push(match kind {
+            _ if null => Value::Null,
+            "INT8" => Value::Int(row.try_get(i).map_err(fault)?),
+            "INT4" => Value::Int(i64::from(row.try_get::<i32, _>(i).map_err(fault)?)),
+            "BOOL" => Value::Int(i64::from(row.try_get::<bool, _>(i).map_err(fault)?)),
+            "TEXT" | "VARCHAR" | "NAME" => Value::Text(row.try_get(i).map_err(fault)?),
+            "BYTEA" => Value::Bytes(row.try_get(i).map_err(fault)?),
+            other => return Err(StoreError::Corrupt(format!("column {i} of an answer is of the type {other}"))),
+        });
+    }
+    Ok(Row(values))
+}
+
+/// Our SQL in PostgreSQL's words.
+fn translate(sql: &str) -> String {
+    let mut out = String::with_capacity(sql.len() + 32);
+    let mut rest = sql;
+    while let Some(at) = rest.find("EACH_") {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let (word, kind) = if rest.starts_with("EACH_INT(") { ("EACH_INT(", "bigint") } else { ("EACH_TEXT(", "text") };
+        let end = rest.find(')').unwrap_or(rest.len() - 1);
+        out.push_str(&format!("(SELECT unnest({}::{kind}[]))", &rest[word.len()..end]));
+        rest = &rest[end + 1..];
+    }
+    out.push_str(rest);
+    out
+}
+
+pub fn schema(portable: &str) -> String {
+    portable
+        .replace("{ID}", "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY")
+        .replace("{BULK_ID}", "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY")
+        .replace("{KEY}", "BIGINT PRIMARY KEY")
+        .replace("{BYTES}", "BYTEA")
+        .replace("{NARROW}", "")
+        // Texts sort by their bytes on every server, as they do in SQLite (ruling 20).
+        .replace(" TEXT", " TEXT COLLATE \"C\"")
+}
+
+fn fault(e: sqlx::Error) -> StoreError {
+    match &e {
+        sqlx::Error::Database(d) => {
+            let state = d.code().unwrap_or_default().into_owned();
+            match state.as_str() {
+                // Class 22: a value the server cannot hold; class 23: a constraint.
+                s if s.starts_with("22") || s.starts_with("23") => StoreError::Constraint(d.message().to_owned()),
+                "28P01" | "28000" => {
+                    StoreError::Unavailable("the user name or password was refused. Check the database address.".into())
+                }
+                "3D000" => StoreError::Unavailable("the database does not exist. Create it, or check its name.".into()),
+                _ => StoreError::Unavailable(format!("{} (PostgreSQL error {state}).", d.message())),
+            }
+        }
+        sqlx::Error::PoolTimedOut => {
+            StoreError::Unavailable("no connection became free within 15 seconds. Check that the server answers.".into())
+        }
+        sqlx::Error::Io(io) => StoreError::Unavailable(format!("the server cannot be reached: {io}. Check address and network.")),
+        _ => StoreError::Unavailable(format!("{e}.")),
+    }
+}

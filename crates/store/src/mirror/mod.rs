@@ -1,0 +1,52 @@
+//! The mirror: what the directory last told, page by page, and whom a change of it touches.
+//!
+//! Reading goes in rounds. [`Store::begin_round`] opens one, [`Store::commit_page`] takes its pages one transaction each,
+//! [`Store::absentees`] and [`Store::mark_absent`] settle who was not told by a full one, [`Store::complete_round`] closes it.
+
+mod groups;
+mod page;
+mod rounds;
+pub(crate) mod touch;
+mod users;
+
+pub use page::{PageCommit, PageStats};
+pub use rounds::FeedState;
+pub use users::{UserFilter, UserRow};
+
+use crate::error::{Result, StoreError};
+use model::directory::{MemberKind, Presence};
+
+/// How presence is stored.
+pub(crate) fn presence_code(presence: Presence) -> i64 {
+    match presence {
+        Presence::Present => 0,
+        Presence::Deleted => 1,
+        Presence::Missing => 2,
+        Presence::Unseen => 3,
+    }
+}
+
+/// Reads [`presence_code`] back.
+pub(crate) fn presence(code: i64) -> Result<Presence> {
+    match code {
+        0 => Ok(Presence::Present),
+        1 => Ok(Presence::Deleted),
+        2 => Ok(Presence::Missing),
+        3 => Ok(Presence::Unseen),
+        other => Err(StoreError::Corrupt(format!("mirror_users.presence is {other}"))),
+    }
+}
+
+/// Edges of users.
+pub(crate) const USER: i64 = 0;
+/// Edges of groups.
+pub(crate) const GROUP: i64 = 1;
+/// In the log of edges: the group itself changed (its name or date), so everyone below it is touched.
+pub(crate) const ITSELF: i64 = 2;
+
+pub(crate) fn member_code(kind: MemberKind) -> i64 {
+    match kind {
+        MemberKind::User => USER,
+        MemberKind::Group => GROUP,
+    }
+}
