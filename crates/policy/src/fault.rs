@@ -1,5 +1,6 @@
 //! What is wrong with a document, where, and what to do about it.
 
+use crate::document::Node;
 use std::fmt;
 use std::sync::Arc;
 
@@ -67,12 +68,12 @@ impl Faults {
     }
 
     /// The faults in the order of their places, with pointers looked up in the documents they came from.
-    pub(crate) fn into_vec<'n>(self, roots: impl IntoIterator<Item = &'n crate::document::Node> + Clone) -> Vec<Fault> {
+    pub(crate) fn into_vec(self, roots: &[&Node]) -> Vec<Fault> {
         let mut faults: Vec<_> = self
             .found
             .into_iter()
             .map(|(at, message)| {
-                let pointer = roots.clone().into_iter().find_map(|root| root.pointer_to(&at)).unwrap_or_default();
+                let pointer = roots.iter().find_map(|root| root.pointer_to(&at)).unwrap_or_default();
                 Fault { file: at.file, line: at.line, column: at.column, pointer, message }
             })
             .collect();

@@ -1,8 +1,11 @@
 //! The chain of documents and what it comes to.
 
-use crate::document::{self, Node};
+use crate::document::{self, Data, Kind, Node};
 use crate::fault::{Fault, Faults};
-use model::policy::Policy;
+use crate::{merge, presets, read, written};
+use model::Field;
+use model::policy::{PerKind, Policy};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One document of the chain: a default, a template, a tenant's own, or what a scenario lays over them.
@@ -10,6 +13,28 @@ use std::sync::Arc;
 pub struct Layer {
     /// Nothing when the document is empty.
     root: Option<Node>,
+}
+
+impl Layer {
+    /// Reads a policy document's text, YAML or JSON. `file` is what its faults are reported under. Only its form is judged here;
+    /// what it says is judged by [`load`], together with what it is laid over.
+    ///
+    /// # Errors
+    /// The fault of form, or that the text holds several documents.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Vec<Fault>> {
+        let mut documents = document::parse(file, text, Kind::Policy).map_err(|fault| vec![fault])?;
+        if let Some(second) = documents.get(1) {
+            let mut faults = Faults::default();
+            faults.add(&second.at, "a policy is one document; take the second one (after ---) out");
+            return Err(faults.into_vec(&[]));
+        }
+        Ok(Self { root: documents.pop().filter(|root| !root.is_null()) })
+    }
+
+    /// A document that stands inside another one.
+    pub(crate) fn of(node: &Node) -> Self {
+        Self { root: (!node.is_null()).then(|| node.clone()) }
+    }
 }
 
 /// A chain of documents, merged and checked.
@@ -20,7 +45,43 @@ pub struct Loaded {
     /// SHA-256 over the policy, 64 hexadecimal digits: two policies with the same digest decide the same.
     pub digest: String,
     /// The preset's name.
-    pub preset: String,
+    pub preset: &'static str,
     /// What is allowed and yet likely to be a mistake.
     pub warnings: Vec<Fault>,
+    /// Fields whose mapping a document took away: written out by [`crate::effective`], so that it replaces any other chain.
+    pub(crate) unmapped: PerKind<BTreeSet<Field>>,
+}
+
+/// Merges a chain of documents, the most general first, over the preset that the most special of them names, and checks the whole.
+///
+/// # Errors
+/// Every fault found, in the order of their places.
+pub fn load(layers: &[Layer]) -> Result<Loaded, Vec<Fault>> {
+    let mut faults = Faults::default();
+    let roots = || layers.iter().filter_map(|layer| layer.root.as_ref());
+    let named = roots().rev().find_map(|root| root.get("preset"));
+    let (preset, under) = presets::chosen(named, &mut faults);
+    let under = under.as_ref().map_err(|fault| vec![fault.clone()])?;
+
+    let mut merged = under.clone();
+    for root in roots() {
+        if matches!(root.data, Data::Map(_)) {
+            merged = merge::over(merged, &merge::expand(root));
+        } else {
+            faults.add(&root.at, format!("the document must be a map of keys and values, not {}", root.shown()));
+        }
+    }
+    let read = read::policy(&merged, under, &mut faults);
+    let Some(read) = read.filter(|_| faults.is_empty()) else {
+        return Err(faults.into_vec(&roots().collect::<Vec<_>>()));
+    };
+    let mut notes = Faults::default();
+    read::warnings(&read.policy, &merged, &mut notes);
+    Ok(Loaded {
+        digest: written::digest(&read.policy),
+        policy: Arc::new(read.policy),
+        preset,
+        warnings: notes.into_vec(&roots().collect::<Vec<_>>()),
+        unmapped: read.unmapped,
+    })
 }

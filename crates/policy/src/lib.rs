@@ -8,11 +8,16 @@ pub mod document;
 mod fault;
 mod layers;
 mod merge;
+mod presets;
+mod read;
 mod reader;
 pub mod scenario;
 mod source;
 mod value;
 mod words;
+mod written;
 
 pub use fault::{Fault, Mark};
-pub use layers::{Layer, Loaded};
+pub use layers::{Layer, Loaded, load};
+pub use presets::{DEFAULT as DEFAULT_PRESET, PRESETS};
+pub use written::{DiffLine, diff, digest, effective};

@@ -38,6 +38,16 @@ fn in_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
+/// Whether an attribute holds a list.
+pub(crate) fn is_list_attribute(name: &str) -> bool {
+    LISTS.contains(&name)
+}
+
+/// Whether an attribute is more than one value: a list or an object.
+pub(crate) fn has_parts(name: &str) -> bool {
+    LISTS.contains(&name) || OBJECTS.contains(&name)
+}
+
 /// The attribute that was probably meant.
 pub(crate) fn nearest_attribute(name: &str) -> Option<&'static str> {
     nearest(name, READ_SET.iter().copied().filter(|a| *a != "id"))

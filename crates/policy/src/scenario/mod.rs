@@ -3,6 +3,13 @@
 //! This is the file format only; whoever runs the steps asks the planner. Record ids are texts here, chosen by the author; a
 //! record that sync created is called `new:<user>:<kind>` (ruling 15).
 
+mod entra;
+mod expect;
+mod read;
+mod records;
+
+pub use read::parse;
+
 use crate::Loaded;
 use crate::fault::Mark;
 use jiff::Timestamp;

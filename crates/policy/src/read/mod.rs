@@ -1,0 +1,75 @@
+//! From the merged tree to the policy, section by section.
+
+mod fields;
+mod guard;
+mod lifecycle;
+mod matching;
+mod rules;
+mod scope;
+mod warnings;
+
+pub(crate) use fields::{value_of_field as field_name, values as field_values};
+pub(crate) use rules::FROM_TENANT;
+pub(crate) use warnings::warnings;
+
+use crate::document::Node;
+use crate::fault::Faults;
+use crate::reader::{Keys, required, word};
+use crate::value::limits;
+use crate::words::Word;
+use model::Field;
+use model::policy::{OnCollision, PerKind, Policy};
+use std::collections::BTreeSet;
+
+/// The sections of a document.
+const KEYS: Keys = Keys {
+    of: "",
+    known: &["preset", "scope", "rules", "matching", "fields", "username", "lifecycle", "guard"],
+    not_yet: &["role_mappings", "cab_mappings", "role_without_manager", "inactive_roles"],
+};
+
+const USERNAME: Keys = Keys { of: "username", known: &["on_collision"], not_yet: &[] };
+
+/// The policy, and the fields whose mapping a document took away.
+pub(crate) struct Read {
+    pub(crate) policy: Policy,
+    pub(crate) unmapped: PerKind<BTreeSet<Field>>,
+}
+
+/// Reads a merged document. `preset` is what lies under the users' documents. Nothing when a fault was noted.
+pub(crate) fn policy(root: &Node, preset: &Node, faults: &mut Faults) -> Option<Read> {
+    KEYS.check(root, faults)?;
+    let mut section = |key| required(root, key, "the document", faults);
+    let (scope, rules, matching) = (section("scope"), section("rules"), section("matching"));
+    let (fields, username) = (section("fields"), section("username"));
+    let (lifecycle, guard) = (section("lifecycle"), section("guard"));
+
+    let scope = scope.and_then(|n| scope::read(n, faults));
+    let rules = rules.and_then(|n| rules::read(n, faults));
+    let matching = matching.and_then(|n| matching::read(n, faults));
+    let fields = fields.and_then(|n| fields::read(n, faults));
+    let username = username.and_then(|n| on_collision(n, faults));
+    let lifecycle = lifecycle.and_then(|n| lifecycle::read(n, preset.get("lifecycle"), faults));
+    let guard = guard.and_then(|n| guard::read(n, faults));
+
+    let (fields, unmapped) = fields?;
+    let policy = Policy {
+        scope: scope?,
+        rules: rules?,
+        matching: matching?,
+        fields,
+        username_on_collision: username?,
+        lifecycle: lifecycle?,
+        guard: guard?,
+        limits: limits(),
+    };
+    if let Some(require) = root.get("scope").and_then(|s| s.get("require")) {
+        scope::email_is_mapped(&policy, require, faults);
+    }
+    Some(Read { policy, unmapped })
+}
+
+fn on_collision(node: &Node, faults: &mut Faults) -> Option<OnCollision> {
+    let node = required(USERNAME.check(node, faults)?, "on_collision", "username", faults)?;
+    word(node, "username.on_collision", OnCollision::WORDS, faults)
+}

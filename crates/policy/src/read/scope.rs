@@ -1,0 +1,125 @@
+//! `scope`: who is looked at.
+
+use crate::document::{Data, Node};
+use crate::fault::Faults;
+use crate::reader::{Keys, boolean, list, required, text, texts, word};
+use crate::source::{is_attribute, nearest_attribute};
+use model::Field;
+use model::policy::{Exclude, Licences, Policy, Scope};
+use std::collections::HashMap;
+
+const KEYS: Keys = Keys {
+    of: "scope",
+    known: &["guests", "disabled", "licensed_only", "licences", "app_assigned", "require", "exclude"],
+    not_yet: &[],
+};
+const LICENCES: Keys = Keys { of: "scope.licences", known: &["plans", "ignore_skus"], not_yet: &[] };
+const EXCLUDE: Keys = Keys { of: "scope.exclude", known: &["name", "local_parts"], not_yet: &["filter"] };
+
+const EXCLUDE_OR_INCLUDE: &[(&str, bool)] = &[("exclude", false), ("include", true)];
+
+/// The pseudo-attribute of `scope.require`: the value the e-mail mapping yields, well-formed (ruling 34).
+const EMAIL: &str = "email";
+
+/// Names under which users are counted for other reasons (ruling 113): an entry of that name could not be told from them.
+const TAKEN: [&str; 5] = ["licence", "not assigned", "guests", "disabled", "no rule"];
+
+pub(super) fn read(node: &Node, faults: &mut Faults) -> Option<Scope> {
+    let node = KEYS.check(node, faults)?;
+    let mut setting = |key| required(node, key, "scope", faults);
+    let (guests, disabled, licensed_only) = (setting("guests"), setting("disabled"), setting("licensed_only"));
+    let (require, exclude) = (setting("require"), setting("exclude"));
+
+    if let Some(node) = node.get("app_assigned")
+        && boolean(node, "scope.app_assigned", faults) == Some(true)
+    {
+        faults.not_yet(&node.at, "app_assigned");
+    }
+    let guests = guests.and_then(|n| word(n, "scope.guests", EXCLUDE_OR_INCLUDE, faults));
+    let disabled = disabled.and_then(|n| word(n, "scope.disabled", EXCLUDE_OR_INCLUDE, faults));
+    let licensed_only = licensed_only.and_then(|n| boolean(n, "scope.licensed_only", faults));
+    let licences = node.get("licences").map_or(Some(Licences::default()), |n| licences(n, faults));
+    let require = require.and_then(|n| required_attributes(n, faults));
+    let exclude = exclude.and_then(|n| exclusions(n, faults));
+    Some(Scope {
+        guests: guests?,
+        disabled: disabled?,
+        licensed_only: licensed_only?,
+        licences: licences?,
+        require: require?,
+        exclude: exclude?,
+    })
+}
+
+fn licences(node: &Node, faults: &mut Faults) -> Option<Licences> {
+    let node = LICENCES.check(node, faults)?;
+    let mut of = |key, what| node.get(key).map_or(Some(Vec::new()), |n| texts(n, what, faults));
+    let (plans, skus) = (of("plans", "scope.licences.plans"), of("ignore_skus", "scope.licences.ignore_skus"));
+    // A licence is named by its part number or by its id, which is a GUID.
+    let ignore_skus = skus?.into_iter().map(|sku| model::SourceId::new(sku).as_str().to_owned()).collect();
+    Some(Licences { plans: plans?, ignore_skus })
+}
+
+fn required_attributes(node: &Node, faults: &mut Faults) -> Option<Vec<String>> {
+    let names = texts(node, "scope.require", faults)?;
+    let Data::List(items) = &node.data else { return None };
+    for (name, item) in names.iter().zip(items) {
+        if name == EMAIL || is_attribute(name) {
+            continue;
+        }
+        let meant = match nearest_attribute(name) {
+            Some(meant) => format!("did you mean {meant}?"),
+            None => "name one by its Graph name, such as userPrincipalName, or email for the value mapped to e-mail".to_owned(),
+        };
+        faults.add(&item.at, format!("scope.require: users have no attribute {name:?}; {meant}"));
+    }
+    Some(names)
+}
+
+/// `require: [email]` asks for what the e-mail mapping yields, so there must be one.
+pub(super) fn email_is_mapped(policy: &Policy, require: &Node, faults: &mut Faults) {
+    let mapped = [&policy.fields.agent, &policy.fields.contact]
+        .iter()
+        .any(|fields| fields.get(&Field::EMAIL).is_some_and(|m| m.source.is_some()));
+    if policy.scope.require.iter().any(|name| name == EMAIL) && !mapped {
+        let message = "scope.require names email, but no source is mapped to it, so nobody would be in scope; map fields.email";
+        faults.add(&require.at, message);
+    }
+}
+
+fn exclusions(node: &Node, faults: &mut Faults) -> Option<Vec<Exclude>> {
+    let items = list(node, "scope.exclude", faults)?;
+    let mut names: HashMap<String, u32> = HashMap::new();
+    let mut read = Vec::with_capacity(items.len());
+    for item in items {
+        let Some(exclude) = exclusion(item, faults) else { continue };
+        if let Some(line) = names.insert(exclude.name.clone(), item.at.line) {
+            faults.add(&item.at, format!("scope.exclude has {:?} twice, first at line {line}; give each its own name", exclude.name));
+        }
+        read.push(exclude);
+    }
+    Some(read)
+}
+
+fn exclusion(node: &Node, faults: &mut Faults) -> Option<Exclude> {
+    let node = EXCLUDE.check(node, faults)?;
+    let name_node = required(node, "name", "an entry of scope.exclude", faults);
+    let name = name_node.and_then(|n| text(n, "the name of an exclusion", faults));
+    if let (Some(at), Some(name)) = (name_node, &name)
+        && (TAKEN.contains(&name.as_str()) || name.starts_with("require:"))
+    {
+        faults.add(&at.at, format!("users are counted under {name:?} for another reason; choose another name"));
+    }
+    if node.get("filter").is_some() && node.get("local_parts").is_none() {
+        return None;
+    }
+    let parts_node = required(node, "local_parts", "an entry of scope.exclude", faults)?;
+    let parts = texts(parts_node, "local_parts", faults)?;
+    if parts.is_empty() {
+        faults.add(&parts_node.at, "local_parts must name at least one; take the entry out if it excludes nobody");
+    }
+    if let Some(part) = parts.iter().find(|p| p.contains('@')) {
+        faults.add(&parts_node.at, format!("local_parts are what stands before the @; write {:?}", part.split('@').next().unwrap_or("")));
+    }
+    Some(Exclude { name: name?, local_parts: parts })
+}

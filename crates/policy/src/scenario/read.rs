@@ -1,0 +1,176 @@
+//! From a file's documents to scenarios.
+
+use super::{Entra, EntraStep, START, Scenario, Step, Tenant, Verdict, entra, expect, records};
+use crate::document::{self, Kind, Node};
+use crate::fault::{Fault, Faults};
+use crate::layers::{Layer, Loaded, load};
+use crate::reader::{Keys, boolean, id, ids, instant, list, map, required, text, word};
+use jiff::Timestamp;
+use model::run::RunKind;
+use model::SourceId;
+use std::sync::Arc;
+
+const SCENARIO: Keys = Keys { of: "", known: &["name", "policy", "tenant", "entra", "records", "steps"], not_yet: &[] };
+const TENANT: Keys = Keys { of: "tenant", known: &["id", "domain", "client"], not_yet: &[] };
+const STEP: Keys = Keys {
+    of: "a step",
+    known: &["now", "run", "approve", "reject", "policy", "edit", "entra", "expect"],
+    not_yet: &["resolve"],
+};
+const ENTRA_STEP: Keys = Keys {
+    of: "entra",
+    known: &["users", "groups", "skus", "delete", "missing", "remove_members"],
+    not_yet: &["app_assigned"],
+};
+
+/// How a step's read went (ruling 2).
+const RUNS: &[(&str, RunKind)] = &[("full", RunKind::Full), ("delta", RunKind::Delta), ("incomplete", RunKind::Incomplete)];
+
+/// The tenant of a scenario that is not about its tenant.
+const SOME_TENANT: (&str, &str) = ("00000000-0000-0000-0000-000000000001", "tenant.example");
+
+/// Reads a file of scenarios: one a document, several documents separated by `---`. Policies are merged and checked as well.
+///
+/// # Errors
+/// Every fault found, in the order of their places; for a fault of form (not YAML, too large) that one alone.
+pub fn parse(file: &str, text: &str) -> Result<Vec<Scenario>, Vec<Fault>> {
+    let documents = document::parse(file, text, Kind::Scenarios).map_err(|fault| vec![fault])?;
+    let mut faults = Vec::new();
+    let mut scenarios = Vec::with_capacity(documents.len());
+    // `---` at the end of a file opens an empty document, which is nobody's mistake.
+    for root in documents.iter().filter(|root| !root.is_null()) {
+        let mut reading = Reading { root, faults: Faults::default(), of_policies: Vec::new() };
+        let scenario = reading.scenario();
+        let mut found = reading.faults.into_vec(&[root]);
+        found.append(&mut reading.of_policies);
+        found.sort_by_key(|fault| (fault.line, fault.column));
+        if found.is_empty() {
+            scenarios.extend(scenario);
+        }
+        faults.append(&mut found);
+    }
+    if faults.is_empty() && scenarios.is_empty() {
+        let message = "the file holds no scenario; begin one with name: and steps:".to_owned();
+        faults.push(Fault { file: file.into(), line: 1, column: 1, pointer: String::new(), message });
+    }
+    if faults.is_empty() { Ok(scenarios) } else { Err(faults) }
+}
+
+struct Reading<'n> {
+    root: &'n Node,
+    faults: Faults,
+    /// Faults of the policies inside, which know their own places.
+    of_policies: Vec<Fault>,
+}
+
+impl<'n> Reading<'n> {
+    fn scenario(&mut self) -> Option<Scenario> {
+        let faults = &mut self.faults;
+        let root = SCENARIO.check(self.root, faults)?;
+        let name = required(root, "name", "a scenario", faults).and_then(|n| text(n, "name", faults));
+        let tenant = root.get("tenant").map_or(Some(some_tenant()), |n| tenant(n, faults));
+        let entra = root.get("entra").map_or_else(Entra::default, |n| entra::start(n, faults));
+        let records = root.get("records").map(|n| records::start(n, faults)).unwrap_or_default();
+        let steps = required(root, "steps", "a scenario", faults).and_then(|n| list(n, "steps", faults));
+        if let (Some([]), Some(at)) = (steps, root.get("steps")) {
+            faults.add(&at.at, "steps is empty; a scenario shows something in at least one step");
+        }
+
+        let mut layers: Vec<_> = root.get("policy").map(Layer::of).into_iter().collect();
+        let policy = self.load(&layers, root.get("policy"));
+        let mut clock = START;
+        let steps: Vec<_> = steps?.iter().filter_map(|node| self.step(node, &mut layers, &mut clock)).collect();
+        Some(Scenario { at: root.at.clone(), name: name?, policy: policy?, tenant: tenant?, entra, records, steps })
+    }
+
+    /// Loads a policy that stands at a node of the document.
+    fn load(&mut self, layers: &[Layer], node: Option<&Node>) -> Option<Arc<Loaded>> {
+        match load(layers) {
+            Ok(loaded) => Some(Arc::new(loaded)),
+            Err(found) => {
+                let above = node.and_then(|n| self.root.pointer_to(&n.at)).unwrap_or_default();
+                self.of_policies.extend(found.into_iter().map(|f| Fault { pointer: format!("{above}{}", f.pointer), ..f }));
+                None
+            }
+        }
+    }
+
+    fn step(&mut self, node: &'n Node, layers: &mut Vec<Layer>, clock: &mut Timestamp) -> Option<Step> {
+        let faults = &mut self.faults;
+        let node = STEP.check(node, faults)?;
+        if let Some(at) = node.get("now")
+            && let Some(now) = instant(at, "now", faults)
+        {
+            if now < *clock {
+                faults.add(&at.at, format!("now goes back behind {clock}; the clock of a scenario only goes on"));
+            }
+            *clock = now;
+        }
+        let run = node.get("run").map_or(Some(RunKind::Full), |n| word(n, "run", RUNS, faults));
+        let verdict = verdict(node, faults);
+        let edit = node.get("edit").map(|n| records::edit(n, faults)).unwrap_or_default();
+        let entra = node.get("entra").map(|n| entra_step(n, faults)).unwrap_or_default();
+        let expect = node.get("expect").map(|n| expect::read(n, faults));
+        let policy = match node.get("policy") {
+            None => Some(None),
+            Some(own) => {
+                layers.push(Layer::of(own));
+                let loaded = self.load(layers, Some(own));
+                if loaded.is_none() {
+                    // Said once, not again by every step that follows.
+                    layers.pop();
+                }
+                loaded.map(Some)
+            }
+        };
+        let expect = match expect {
+            None => None,
+            Some(read) => Some(read?),
+        };
+        Some(Step { at: node.at.clone(), now: *clock, verdict, policy: policy?, edit, entra, run: run?, expect })
+    }
+}
+
+fn some_tenant() -> Tenant {
+    Tenant { id: SourceId::new(SOME_TENANT.0), domain: SOME_TENANT.1.to_owned(), client: None }
+}
+
+fn tenant(node: &Node, faults: &mut Faults) -> Option<Tenant> {
+    let node = TENANT.check(node, faults)?;
+    let other = some_tenant();
+    Some(Tenant {
+        id: node.get("id").map_or(Some(other.id), |n| id(n, "tenant.id", faults))?,
+        domain: node.get("domain").map_or(Some(other.domain), |n| text(n, "tenant.domain", faults))?,
+        client: match node.get("client").filter(|n| !n.is_null()) {
+            Some(n) => Some(id(n, "tenant.client", faults)?.as_str().to_owned()),
+            None => None,
+        },
+    })
+}
+
+fn verdict(node: &Node, faults: &mut Faults) -> Option<Verdict> {
+    let mut said = |key| node.get(key).and_then(|n| boolean(n, key, faults)).unwrap_or(false);
+    match (said("approve"), said("reject")) {
+        (true, false) => Some(Verdict::Approve),
+        (false, true) => Some(Verdict::Reject),
+        (false, false) => None,
+        (true, true) => {
+            faults.add(&node.at, "a plan is either approved or rejected; keep one of approve and reject");
+            None
+        }
+    }
+}
+
+fn entra_step(node: &Node, faults: &mut Faults) -> EntraStep {
+    let Some(node) = ENTRA_STEP.check(node, faults) else { return EntraStep::default() };
+    let mut named = |key| node.get(key).and_then(|n| ids(n, key, faults)).unwrap_or_default();
+    let (delete, missing) = (named("delete"), named("missing"));
+    let mut remove_members = Vec::new();
+    if let Some(node) = node.get("remove_members") {
+        for entry in map(node, "remove_members", faults).unwrap_or_default() {
+            let members = ids(&entry.value, &format!("remove_members of {}", entry.key), faults).unwrap_or_default();
+            remove_members.push((SourceId::new(entry.key.as_str()), members));
+        }
+    }
+    EntraStep { remove_members, told: entra::told(node, faults), delete, missing }
+}
