@@ -4,7 +4,7 @@ use super::names::GROUP_TOPICS;
 use super::person::{Account, account, boolean, put_number, text};
 use crate::clock::put_time;
 use crate::properties::GroupProp;
-use crate::seed::{Kind, hash, mix, object_id, put_guid};
+use crate::seed::{Kind, hash, object_id, put_guid};
 use crate::tenant::Tenant;
 
 /// Groups every tenant has, in this order, as far as `--groups` reaches.
@@ -86,8 +86,8 @@ pub fn write(tenant: &Tenant, out: &mut Vec<u8>, index: u32, prop: GroupProp) ->
     let mail_enabled = matches!(form, Form::Unified | Form::Distribution | Form::MailSecurity);
     let h = hash(tenant.key ^ 0x6770, u64::from(index));
     let synced = tenant.synced && matches!(form, Form::Security | Form::MailSecurity);
-    // Spread over 2015 to 2024; two neighbours share an instant, so that ties happen.
-    let created = 1_420_070_400 + (mix(h & !1) % 284_000_000) as i64 / 86_400 * 86_400 + i64::from(index / 2 % 86_400);
+    // Spread over 2015 to 2024; the two groups of a pair share an instant, so that ties happen.
+    let created = 1_420_070_400 + (hash(tenant.key ^ 0x6370, u64::from(index / 2)) % 284_000_000) as i64;
     match prop {
         P::Id => {
             out.push(b'"');
