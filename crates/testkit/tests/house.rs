@@ -27,7 +27,7 @@ struct Packages {
 impl Packages {
     fn read() -> Self {
         let out = Command::new(env!("CARGO"))
-            .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+            .args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", "host-tuple"])
             .current_dir(top())
             .output()
             .expect("cargo metadata");
