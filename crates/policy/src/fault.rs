@@ -85,14 +85,14 @@ impl Faults {
 /// The known word nearest to a mistyped one, if one is near enough to be meant.
 pub(crate) fn nearest<'w>(written: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     // Two slips are a typing mistake; in a short word they are another word.
-    let allowed = if written.chars().count() <= 3 { 1 } else { 2 };
-    let folded = written.to_lowercase().replace('-', "_");
-    known
-        .into_iter()
-        .map(|word| (strsim::damerau_levenshtein(&folded, &word.to_lowercase()), word))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, word)| word)
+    let allowed = if written.len() <= 5 { 1 } else { 2 };
+    // Asked first, because a distance costs the product of both lengths and the text may be anybody's.
+    let as_long = |word: &&str| word.len().abs_diff(written.len()) <= allowed;
+    let near = known.into_iter().filter(as_long).map(|word| {
+        let folded = written.to_lowercase().replace('-', "_");
+        (strsim::damerau_levenshtein(&folded, &word.to_lowercase()), word)
+    });
+    near.filter(|(distance, _)| *distance <= allowed).min_by_key(|(distance, _)| *distance).map(|(_, word)| word)
 }
 
 /// "a, b or c".

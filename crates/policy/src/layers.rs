@@ -48,7 +48,8 @@ pub struct Loaded {
     pub preset: &'static str,
     /// What is allowed and yet likely to be a mistake.
     pub warnings: Vec<Fault>,
-    /// Fields whose mapping a document took away: written out by [`crate::effective`], so that it replaces any other chain.
+    /// Fields whose mapping a document took away: written out by [`crate::effective`], so that it
+    /// stays away when the chain still maps it.
     pub(crate) unmapped: PerKind<BTreeSet<Field>>,
 }
 

@@ -1,6 +1,7 @@
 //! Laying one document over another: maps merge key by key, everything else replaces (ruling 26).
 
 use crate::document::{Data, Entry, Node};
+use std::collections::HashMap;
 
 /// The settings that may be given flat or per kind.
 const PER_KIND: [&str; 2] = ["fields", "lifecycle"];
@@ -44,8 +45,10 @@ pub(crate) fn over(lower: Node, upper: &Node) -> Node {
     let (Data::Map(mut entries), Data::Map(uppers)) = (lower.data, &upper.data) else {
         return upper.clone();
     };
+    let places: HashMap<String, usize> = entries.iter().enumerate().map(|(place, e)| (e.key.clone(), place)).collect();
     for upper in uppers {
-        match entries.iter_mut().find(|e| e.key == upper.key) {
+        // Keys of one map are distinct, so what is appended here is never looked up.
+        match places.get(&upper.key).and_then(|place| entries.get_mut(*place)) {
             Some(entry) => {
                 let below = std::mem::replace(&mut entry.value, Node { at: upper.at.clone(), data: Data::Null });
                 *entry = Entry { key: upper.key.clone(), at: upper.at.clone(), value: over(below, &upper.value) };

@@ -81,7 +81,10 @@ pub(crate) fn source(node: &Node, target: &Field, faults: &mut Faults) -> Option
         return None;
     }
     if is_list(&source) && Field::STANDARD.contains(&target.as_str()) && *target != Field::ADDITIONAL_EMAILS {
-        faults.add(&node.at, format!("{what}: {written} is a list and {target} takes one value; name one of it, as in {written}[0]"));
+        faults.add(
+            &node.at,
+            format!("{what}: {written} is a list and {target} takes one value; name one of it, as in {written}[0]"),
+        );
         return None;
     }
     Some(source)
@@ -153,7 +156,9 @@ fn shape(name: &str, steps: &[Step]) -> Result<(), Bad> {
         None if OBJECTS.contains(&name) => said(format!("{name} has parts; name one, as in {}", example(name))),
         None => Ok(()),
         Some(Step::Name(part)) if LISTS.contains(&name) => said(format!("{name} is a list; write {name}[0] instead of .{part}")),
-        Some(Step::Index(_)) if OBJECTS.contains(&name) => said(format!("{name} has parts, not numbers, as in {}", example(name))),
+        Some(Step::Index(_)) if OBJECTS.contains(&name) => {
+            said(format!("{name} has parts, not numbers, as in {}", example(name)))
+        }
         Some(Step::Name(part)) if name == "onPremisesExtensionAttributes" && !is_extension_attribute(part) => {
             said(format!("{name} has the parts extensionAttribute1 to extensionAttribute15, not {part:?}"))
         }

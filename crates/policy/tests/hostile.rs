@@ -23,13 +23,23 @@ fn nothing_is_expanded_or_interpreted() {
 
 #[test]
 fn depth_and_size_are_bounded() {
-    let deep = "[".repeat(100_000);
-    let fault = parse("p.yaml", &deep, Kind::Policy).expect_err("too deep");
-    assert!(fault.message.starts_with("nested deeper than 48 levels"), "{fault}");
+    refused(&"[".repeat(60), "p.yaml:1:49: nested deeper than 48 levels; no part of this format is");
+    for open in ["[", "{a: ", "- ", "? "] {
+        assert!(parse("p.yaml", &open.repeat(100_000), Kind::Policy).is_err(), "{open}");
+    }
     let large = format!("# {}\n", "x".repeat(1 << 20));
     let fault = parse("p.yaml", &large, Kind::Policy).expect_err("too large");
     assert_eq!(fault.to_string(), "p.yaml:1:1: the file has 1048579 bytes and may have 1048576; split it");
     assert!(parse("p.yaml", &large, Kind::Scenarios).is_ok());
+}
+
+#[test]
+fn large_and_wrong_is_told_in_a_hundred_faults() {
+    let many: String = (0..40_000).map(|n| format!("x{n}: [1, 2]\n")).collect();
+    let found = Layer::parse("p.yaml", &many).and_then(|layer| load(&[layer])).expect_err("faults");
+    assert_eq!(found.len(), 100);
+    let long = format!("{}: 1\n", "x".repeat(1_000_000));
+    assert!(Layer::parse("p.yaml", &long).and_then(|layer| load(&[layer])).is_err());
 }
 
 #[test]
@@ -51,7 +61,19 @@ fn scalars_follow_yamls_core_schema() {
     assert_eq!(
         json("[no, off, yes, 2020-01-01T00:00:00Z, 1.5, 0x10, 0o10, ~, 'true', +1, 12e2, 1.2.3, 18446744073709551616]"),
         serde_json::json!([
-            "no", "off", "yes", "2020-01-01T00:00:00Z", 1.5, 16, 8, null, "true", 1, 1200.0, "1.2.3", 18_446_744_073_709_551_616.0
+            "no",
+            "off",
+            "yes",
+            "2020-01-01T00:00:00Z",
+            1.5,
+            16,
+            8,
+            null,
+            "true",
+            1,
+            1200.0,
+            "1.2.3",
+            18_446_744_073_709_551_616.0
         ])
     );
     assert_eq!(json("{\"json\": [true, null, \"x\"]}"), serde_json::json!({"json": [true, null, "x"]}));
@@ -60,10 +82,63 @@ fn scalars_follow_yamls_core_schema() {
 /// Texts near the format: its own words and YAML's own signs, in any order.
 fn nearly() -> impl Strategy<Value = String> {
     let words = [
-        "preset", "scope", "rules", "fields", "lifecycle", "guard", "agent", "contact", "steps", "name", "policy", "entra", "users",
-        "expect", "changes", "id", "when", "then", "bms", "off", "null", "true", "1", "-1", "2.5", ": ", ":", "- ", "-", "\n", "\n  ",
-        "\n    ", "{", "}", "[", "]", ", ", "'", "\"", "\\", "|", ">", "#", "&a ", "*a", "!t ", "? ", "---\n", "...\n", "%YAML 1.2\n",
-        "\t", "\r", "\u{feff}", "\u{85}", "\u{0}", "é", "😀",
+        "preset",
+        "scope",
+        "rules",
+        "fields",
+        "lifecycle",
+        "guard",
+        "agent",
+        "contact",
+        "steps",
+        "name",
+        "policy",
+        "entra",
+        "users",
+        "expect",
+        "changes",
+        "id",
+        "when",
+        "then",
+        "bms",
+        "off",
+        "null",
+        "true",
+        "1",
+        "-1",
+        "2.5",
+        ": ",
+        ":",
+        "- ",
+        "-",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "{",
+        "}",
+        "[",
+        "]",
+        ", ",
+        "'",
+        "\"",
+        "\\",
+        "|",
+        ">",
+        "#",
+        "&a ",
+        "*a",
+        "!t ",
+        "? ",
+        "---\n",
+        "...\n",
+        "%YAML 1.2\n",
+        "\t",
+        "\r",
+        "\u{feff}",
+        "\u{85}",
+        "\u{0}",
+        "é",
+        "😀",
     ];
     prop::collection::vec(prop::sample::select(words.to_vec()), 0..60).prop_map(|parts| parts.concat())
 }

@@ -10,7 +10,8 @@ use model::{Field, Fields, Kind, SourceId, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 const KINDS: Keys = Keys { of: "fields", known: &["agent", "contact"], not_yet: &[] };
-const MAPPING: Keys = Keys { of: "a field's mapping", known: &["source", "overwrite", "default", "clear_when_empty"], not_yet: &[] };
+const MAPPING: Keys =
+    Keys { of: "a field's mapping", known: &["source", "overwrite", "default", "clear_when_empty"], not_yet: &[] };
 
 /// Fields that follow rules, memberships and the life cycle, and what says so.
 const DECIDED: [(&str, &str); 5] = [
@@ -86,13 +87,16 @@ fn mapping(node: &Node, field: &Field, faults: &mut Faults) -> Option<Mapping> {
     let source_node = node.get("source").filter(|n| !n.is_null());
     let source = source_node.map(|n| source::source(n, field, faults));
     let overwrite_at = node.get("overwrite");
-    let overwrite = overwrite_at
-        .map_or(Some(Overwrite::OnChange), |n| word(n, &format!("overwrite of {field}"), Overwrite::WORDS, faults));
+    let overwrite =
+        overwrite_at.map_or(Some(Overwrite::OnChange), |n| word(n, &format!("overwrite of {field}"), Overwrite::WORDS, faults));
     let default = node.get("default").and_then(|n| value::default(n, field, &format!("the default of {field}"), faults));
     let clear_at = node.get("clear_when_empty");
     let clear = clear_at.map_or(Some(false), |n| boolean(n, &format!("clear_when_empty of {field}"), faults));
     if source_node.is_none() && default.is_none() && node.get("default").is_none_or(Node::is_null) {
-        faults.add(&node.at, format!("the mapping of {field} needs a source or a default; write {field}: null to leave the field alone"));
+        faults.add(
+            &node.at,
+            format!("the mapping of {field} needs a source or a default; write {field}: null to leave the field alone"),
+        );
     }
     if let (Some(at), Some(true), Some(Overwrite::IfEmpty | Overwrite::Never)) = (clear_at, clear, &overwrite) {
         faults.add(&at.at, format!("clear_when_empty of {field} needs overwrite on_change or always"));

@@ -17,7 +17,7 @@ const KEYS: Keys = Keys {
         "approve_first_run",
         "apply_safe_part",
     ],
-    not_yet: &["fleet_max_removal_share", "fleet_max_tenants"],
+    not_yet: &["fleet_max_removal_share"],
 };
 
 /// A share of what is there cannot be more than all of it.

@@ -63,8 +63,9 @@ pub(crate) fn policy(root: &Node, preset: &Node, faults: &mut Faults) -> Option<
         guard: guard?,
         limits: limits(),
     };
-    if let Some(require) = root.get("scope").and_then(|s| s.get("require")) {
-        scope::email_is_mapped(&policy, require, faults);
+    // Only once all else is right: a mapping with a fault of its own is not a missing one.
+    if faults.is_empty() {
+        scope::email_is_mapped(&policy, root, faults);
     }
     Some(Read { policy, unmapped })
 }

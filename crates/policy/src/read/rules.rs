@@ -12,11 +12,8 @@ use std::collections::{BTreeMap, HashMap};
 
 const RULE: Keys = Keys { of: "a rule", known: &["id", "name", "order", "enabled", "created", "when", "then"], not_yet: &[] };
 const WHEN: Keys = Keys { of: "when", known: &["groups", "group_names", "include_guests"], not_yet: &["filter"] };
-const THEN: Keys = Keys {
-    of: "then",
-    known: &["kind", "client", "site", "role", "defaults"],
-    not_yet: &["site_from", "licence_type", "cabs"],
-};
+const THEN: Keys =
+    Keys { of: "then", known: &["kind", "client", "site", "role", "defaults"], not_yet: &["site_from", "licence_type", "cabs"] };
 
 /// How a rule names the client the tenant is mapped to.
 pub(crate) const FROM_TENANT: &str = "from_tenant";
@@ -27,7 +24,8 @@ pub(super) fn read(node: &Node, faults: &mut Faults) -> Option<Vec<Rule>> {
     let mut rules = Vec::with_capacity(items.len());
     for item in items {
         // The id alone is read first, so that a rule with another fault still counts as a duplicate.
-        let id = RULE.check(item, faults).and_then(|n| required(n, "id", "a rule", faults)).and_then(|n| id(n, "a rule's id", faults));
+        let id =
+            RULE.check(item, faults).and_then(|n| required(n, "id", "a rule", faults)).and_then(|n| id(n, "a rule's id", faults));
         let id = id.map(|id| RuleId(id.as_str().to_owned()));
         if let Some(id) = &id
             && let Some(line) = places.insert(id.clone(), item.at.line)
@@ -97,8 +95,7 @@ fn inside<T>(read: Option<Option<T>>) -> Option<Option<T>> {
 
 fn then(node: &Node, rule: &str, faults: &mut Faults) -> Option<Then> {
     let node = THEN.check(node, faults)?;
-    let kind = required(node, "kind", &format!("then of {rule}"), faults)
-        .and_then(|n| word(n, "kind", RuleKind::WORDS, faults));
+    let kind = required(node, "kind", &format!("then of {rule}"), faults).and_then(|n| word(n, "kind", RuleKind::WORDS, faults));
     let mut reference = |key| inside(node.get(key).map(|n| id(n, key, faults).map(|id| id.as_str().to_owned())));
     let (client, site, role) = (reference("client"), reference("site"), reference("role"));
     let defaults = node.get("defaults").map_or(Some(BTreeMap::new()), |n| defaults(n, faults));

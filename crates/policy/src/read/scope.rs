@@ -76,14 +76,20 @@ fn required_attributes(node: &Node, faults: &mut Faults) -> Option<Vec<String>> 
     Some(names)
 }
 
-/// `require: [email]` asks for what the e-mail mapping yields, so there must be one.
-pub(super) fn email_is_mapped(policy: &Policy, require: &Node, faults: &mut Faults) {
+/// `require: [email]` asks for what the e-mail mapping yields, so there must be one. Told where the mapping was taken away, if a
+/// document did that, else where it is required.
+pub(super) fn email_is_mapped(policy: &Policy, root: &Node, faults: &mut Faults) {
     let mapped = [&policy.fields.agent, &policy.fields.contact]
         .iter()
         .any(|fields| fields.get(&Field::EMAIL).is_some_and(|m| m.source.is_some()));
-    if policy.scope.require.iter().any(|name| name == EMAIL) && !mapped {
+    if mapped || !policy.scope.require.iter().any(|name| name == EMAIL) {
+        return;
+    }
+    let at = |path: [&str; 3]| path.iter().try_fold(root, |node, key| node.get(key)).map(|node| &node.at);
+    let required = || root.get("scope").and_then(|scope| scope.get("require")).map(|node| &node.at);
+    if let Some(at) = at(["fields", "contact", "email"]).or_else(|| at(["fields", "agent", "email"])).or_else(required) {
         let message = "scope.require names email, but no source is mapped to it, so nobody would be in scope; map fields.email";
-        faults.add(&require.at, message);
+        faults.add(at, message);
     }
 }
 
@@ -94,7 +100,10 @@ fn exclusions(node: &Node, faults: &mut Faults) -> Option<Vec<Exclude>> {
     for item in items {
         let Some(exclude) = exclusion(item, faults) else { continue };
         if let Some(line) = names.insert(exclude.name.clone(), item.at.line) {
-            faults.add(&item.at, format!("scope.exclude has {:?} twice, first at line {line}; give each its own name", exclude.name));
+            faults.add(
+                &item.at,
+                format!("scope.exclude has {:?} twice, first at line {line}; give each its own name", exclude.name),
+            );
         }
         read.push(exclude);
     }
@@ -119,7 +128,10 @@ fn exclusion(node: &Node, faults: &mut Faults) -> Option<Exclude> {
         faults.add(&parts_node.at, "local_parts must name at least one; take the entry out if it excludes nobody");
     }
     if let Some(part) = parts.iter().find(|p| p.contains('@')) {
-        faults.add(&parts_node.at, format!("local_parts are what stands before the @; write {:?}", part.split('@').next().unwrap_or("")));
+        faults.add(
+            &parts_node.at,
+            format!("local_parts are what stands before the @; write {:?}", part.split('@').next().unwrap_or("")),
+        );
     }
     Some(Exclude { name: name?, local_parts: parts })
 }

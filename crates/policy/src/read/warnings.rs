@@ -20,7 +20,7 @@ pub(crate) fn warnings(policy: &Policy, root: &Node, notes: &mut Faults) {
         let mandatory: &[Field] = if kind == Kind::Agent { &[Field::LAST_NAME, Field::USERNAME] } else { &[Field::LAST_NAME] };
         for field in mandatory.iter().filter(|f| wanted && !policy.fields.of(kind).contains_key(f)) {
             let text = format!("rules make {kind}s, which need {field}, and nothing is mapped to it; map fields.{kind}.{field}");
-            notes.add(at("fields"), text);
+            notes.add(at("rules"), text);
         }
     }
 }

@@ -139,7 +139,8 @@ fn manager(node: &Node, faults: &mut Faults) -> Option<Option<SourceId>> {
         return Some(None);
     }
     if !matches!(node.data, Data::Map(_)) {
-        faults.add(&node.at, format!("manager must be a map as Graph gives it; write manager: {{ id: … }}, not {}", node.shown()));
+        faults
+            .add(&node.at, format!("manager must be a map as Graph gives it; write manager: {{ id: … }}, not {}", node.shown()));
         return None;
     }
     let node = required(RELATION.check(node, faults)?, "id", "manager", faults)?;
@@ -156,7 +157,7 @@ fn group(node: &Node, faults: &mut Faults) -> Option<Group> {
         }
     }
     let id = required(node, "id", "a group", faults).and_then(|n| id(n, "a group's id", faults))?;
-    let mut given = |key| node.get(key).filter(|n| !n.is_null()).and_then(|n| text(n, key, faults));
+    let mut given = |key| node.get(key).filter(|n| !n.is_null()).and_then(|n| raw_text(n, key, faults));
     let told = GroupTold { id: Some(id.clone()), name: given("displayName"), created: given("createdDateTime") };
     let members = node.get("members").and_then(|n| ids(n, "members", faults)).unwrap_or_default();
     if let (Some(at), Some(written)) = (node.get("createdDateTime"), &told.created)
@@ -165,6 +166,14 @@ fn group(node: &Node, faults: &mut Faults) -> Option<Group> {
         faults.add(&at.at, format!("createdDateTime must be a time like 2020-01-01T00:00:00Z, not {written:?}"));
     }
     Some(Group { told, id, members })
+}
+
+/// A text as a directory may hold it: empty or with odd characters, which is what a scenario may be about.
+fn raw_text(node: &Node, what: &str, faults: &mut Faults) -> Option<String> {
+    match &node.data {
+        Data::Text(s) => Some(s.clone()),
+        _ => text(node, what, faults),
+    }
 }
 
 fn sku(node: &Node, faults: &mut Faults) -> Option<Sku> {

@@ -255,4 +255,3 @@ pub struct ExpectedReport {
     /// Why.
     pub why: Option<ReportWhy>,
 }
-

@@ -6,8 +6,8 @@ use crate::fault::{Fault, Faults};
 use crate::layers::{Layer, Loaded, load};
 use crate::reader::{Keys, boolean, id, ids, instant, list, map, required, text, word};
 use jiff::Timestamp;
-use model::run::RunKind;
 use model::SourceId;
+use model::run::RunKind;
 use std::sync::Arc;
 
 const SCENARIO: Keys = Keys { of: "", known: &["name", "policy", "tenant", "entra", "records", "steps"], not_yet: &[] };
@@ -17,11 +17,8 @@ const STEP: Keys = Keys {
     known: &["now", "run", "approve", "reject", "policy", "edit", "entra", "expect"],
     not_yet: &["resolve"],
 };
-const ENTRA_STEP: Keys = Keys {
-    of: "entra",
-    known: &["users", "groups", "skus", "delete", "missing", "remove_members"],
-    not_yet: &["app_assigned"],
-};
+const ENTRA_STEP: Keys =
+    Keys { of: "entra", known: &["users", "groups", "skus", "delete", "missing", "remove_members"], not_yet: &["app_assigned"] };
 
 /// How a step's read went (ruling 2).
 const RUNS: &[(&str, RunKind)] = &[("full", RunKind::Full), ("delta", RunKind::Delta), ("incomplete", RunKind::Incomplete)];
@@ -78,6 +75,10 @@ impl<'n> Reading<'n> {
 
         let mut layers: Vec<_> = root.get("policy").map(Layer::of).into_iter().collect();
         let policy = self.load(&layers, root.get("policy"));
+        if policy.is_none() {
+            // Its faults are told once, not again by every step that lays another policy over it.
+            layers.clear();
+        }
         let mut clock = START;
         let steps: Vec<_> = steps?.iter().filter_map(|node| self.step(node, &mut layers, &mut clock)).collect();
         Some(Scenario { at: root.at.clone(), name: name?, policy: policy?, tenant: tenant?, entra, records, steps })
@@ -117,7 +118,6 @@ impl<'n> Reading<'n> {
                 layers.push(Layer::of(own));
                 let loaded = self.load(layers, Some(own));
                 if loaded.is_none() {
-                    // Said once, not again by every step that follows.
                     layers.pop();
                 }
                 loaded.map(Some)

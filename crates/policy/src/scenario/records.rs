@@ -12,23 +12,11 @@ const CLIENT: Keys = Keys { of: "a client", known: &["id", "name", "active", "st
 const SITE: Keys = Keys { of: "a site", known: &["id", "client", "name"], not_yet: &[] };
 
 /// What a person entry has beside fields.
-const PERSON: [&str; 11] = [
-    "id",
-    "kind",
-    "linked_to",
-    "client",
-    "site",
-    "status",
-    "access",
-    "root",
-    "tickets",
-    "invoices",
-    "stands_for",
-];
+const PERSON: [&str; 11] =
+    ["id", "kind", "linked_to", "client", "site", "status", "access", "root", "tickets", "invoices", "stands_for"];
 
 const KINDS: &[(&str, Kind)] = &[("agent", Kind::Agent), ("contact", Kind::Contact)];
-const STATUSES: &[(&str, Status)] =
-    &[("active", Status::Active), ("inactive", Status::Inactive), ("archived", Status::Archived)];
+const STATUSES: &[(&str, Status)] = &[("active", Status::Active), ("inactive", Status::Inactive), ("archived", Status::Archived)];
 const ACTIVE: &[(&str, bool)] = &[("active", true), ("inactive", false)];
 const BY: &[(&str, bool)] = &[("sync", true), ("person", false)];
 

@@ -24,7 +24,8 @@ pub(crate) enum Tree {
     Map(Vec<(String, Tree)>),
 }
 
-/// The whole policy as one YAML document with every setting in a fixed order: importing it anywhere gives the same digest.
+/// The whole policy as one YAML document with every setting in a fixed order. Laid over the chain it came from, or over a preset
+/// alone, it gives the same digest.
 #[must_use]
 pub fn effective(loaded: &Loaded) -> String {
     let mut sections = vec![("preset".to_owned(), leaf(loaded.preset))];
@@ -156,10 +157,7 @@ fn scope(scope: &Scope) -> Tree {
         ("guests", include(scope.guests)),
         ("disabled", include(scope.disabled)),
         ("licensed_only", leaf(scope.licensed_only)),
-        (
-            "licences",
-            map([("plans", leaves(&scope.licences.plans)), ("ignore_skus", leaves(&scope.licences.ignore_skus))]),
-        ),
+        ("licences", map([("plans", leaves(&scope.licences.plans)), ("ignore_skus", leaves(&scope.licences.ignore_skus))])),
         ("require", leaves(&scope.require)),
         ("exclude", Tree::List(exclude.collect())),
     ])
