@@ -1,14 +1,12 @@
 //! What Graph and the identity platform answer when things go wrong, and what becomes of it. Each server is written by hand, from the
 //! documented and the observed forms.
 
-mod support;
-
+use crate::support::{APP, Answer, Pretend, SECRET, World, aadsts, answer, connection, error, kind_of, token};
 use model::SourceId;
 use model::directory::{Cursor, Event, Feed};
 use serde_json::{Value, json};
 use sources::{PermissionState, Priority, Select, Source, SourceError};
 use std::time::Duration;
-use support::{APP, Answer, Pretend, SECRET, World, aadsts, answer, connection, error, kind_of, token};
 
 fn last_page(seen_url: &str) -> Value {
     json!({"value": [{"id": "u1", "surname": "Byron"}], "@odata.deltaLink": format!("{seen_url}/v1.0/users/delta?$deltatoken=d1")})
