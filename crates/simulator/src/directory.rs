@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::people::groups::{children, form, parents, write as write_group_value, Form};
-use crate::people::person::{Person, manager_of};
+use crate::people::person::{Person, candidates, manager_of};
 use crate::properties::{GroupProp, UserProp};
 use crate::seed::put_guid;
 use crate::tenant::{Change, Changed, EVERYTHING, Life, Object, State, Tenant};
@@ -117,11 +117,9 @@ impl Tenant {
         if let Some(u) = state.names.get(&wanted) {
             return Some(*u);
         }
-        let wanted = Value::String(wanted);
-        (0..self.users).filter(|u| !state.users.get(u).is_some_and(|c| c.values.contains_key(&UserProp::UserPrincipalName))).find(|u| {
-            let mut out = Vec::new();
-            Person::new(self, *u).write(&mut out, UserProp::UserPrincipalName)
-                && serde_json::from_slice::<Value>(&out).ok().and_then(|v| v.as_str().map(str::to_lowercase)).map(Value::String).as_ref() == Some(&wanted)
+        candidates(self, &wanted).into_iter().filter(|u| !state.users.get(u).is_some_and(|c| c.values.contains_key(&UserProp::UserPrincipalName))).find(|u| {
+            let name = self.value(state, Object::User(*u), "userPrincipalName");
+            name.as_str().is_some_and(|n| n.to_lowercase() == wanted)
         })
     }
 

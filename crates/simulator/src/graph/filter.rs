@@ -37,7 +37,10 @@ impl Filter {
     /// # Errors
     /// A sentence as Graph words it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut parser = Parser { tokens: tokens(text)?, at: 0 };
+        let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0 };
+        if parser.tokens.len() > MAX_TOKENS {
+            return Err("The filter clause is too long.".to_owned());
+        }
         let filter = parser.or()?;
         match parser.peek() {
             None => Ok(filter),
@@ -139,7 +142,11 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
 struct Parser {
     tokens: Vec<Token>,
     at: usize,
+    depth: usize,
 }
+
+/// Words and signs of the longest filter taken; conditions are walked recursively, so it bounds the stack.
+const MAX_TOKENS: usize = 2_000;
 
 /// Deepest nesting of parentheses and `not`.
 const MAX_DEPTH: usize = 40;
@@ -181,10 +188,16 @@ impl Parser {
     }
 
     fn unary(&mut self) -> Result<Filter, String> {
-        let deep = self.tokens[..self.at.min(self.tokens.len())].iter().filter(|t| matches!(t, Token::Sign('('))).count();
-        if deep > MAX_DEPTH {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
             return Err("The filter clause is nested too deeply.".to_owned());
         }
+        let filter = self.unary_inside();
+        self.depth -= 1;
+        filter
+    }
+
+    fn unary_inside(&mut self) -> Result<Filter, String> {
         if self.word("not") {
             return Ok(Filter::Not(Box::new(self.unary()?)));
         }

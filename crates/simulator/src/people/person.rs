@@ -53,6 +53,42 @@ pub fn manager_of(index: u32) -> Option<u32> {
     Some(boss)
 }
 
+/// Users whose sign-in name may be this one (lower case); the caller compares. Reads the name backwards instead of searching everyone.
+#[must_use]
+pub fn candidates(tenant: &Tenant, sign_in_name: &str) -> Vec<u32> {
+    let local = match sign_in_name.split_once("#ext#") {
+        Some((before, _)) => before.rsplit_once('_').map_or(before, |(l, _)| l),
+        None => sign_in_name.split_once('@').map_or(sign_in_name, |(l, _)| l),
+    };
+    let mut found: Vec<u64> = vec![];
+    for (table, every, place) in [(SHARED, 32, 31), (SERVICES, 64, 15)] {
+        for (i, (_, address)) in table.iter().enumerate() {
+            if let Some(round) = local.strip_prefix(address).and_then(round_of) {
+                found.push((i as u64 + round * table.len() as u64) * every + place);
+            }
+        }
+    }
+    if let Some((given, rest)) = local.split_once('.') {
+        let (namesake, rest) = rest.strip_prefix("m.").map_or((0, rest), |r| (1, r));
+        let digits = rest.len() - rest.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        let (family, number) = rest.split_at(rest.len() - digits);
+        let mut before = 0u64;
+        for s in SCRIPTS {
+            let place = |table: &[Name], name: &str| table.iter().position(|n| n.1 == name).map(|p| p as u64);
+            if let (Some(g), Some(f), Some(round)) = (place(s.given, given), place(s.family, family), round_of(number)) {
+                found.push(tenant.name_order.back(before + f * s.given.len() as u64 + g) + round * name_pairs() + namesake);
+            }
+            before += (s.given.len() * s.family.len()) as u64;
+        }
+    }
+    found.into_iter().filter_map(|i| u32::try_from(i).ok()).filter(|i| *i < tenant.users).collect()
+}
+
+/// How often the names had been given out before, from the number behind an address: none is 0, `2` is 1.
+fn round_of(number: &str) -> Option<u64> {
+    if number.is_empty() { Some(0) } else { number.parse::<u32>().ok()?.checked_sub(1).map(u64::from) }
+}
+
 /// A person, computed.
 pub struct Person<'a> {
     tenant: &'a Tenant,
@@ -481,6 +517,23 @@ mod tests {
         let sites = SITES.iter().flat_map(|s| [s.office, s.street, s.city, s.state, s.postal, s.country, s.phone]);
         for t in names.chain(rest).chain(sites) {
             assert!(!t.chars().any(|c| c == '"' || c == '\\' || c < ' '), "{t}");
+        }
+    }
+
+    #[test]
+    fn everyone_is_found_by_their_sign_in_name_which_is_theirs_alone() {
+        let options = crate::options::Options { users: 5_000, seed: 11, ..Default::default() };
+        let tenant = Tenant::generate(&options, 1);
+        let mut seen = HashSet::new();
+        for user in 0..5_000 {
+            let mut out = vec![];
+            Person::new(&tenant, user).put_upn(&mut out);
+            let name = String::from_utf8(out).expect("text");
+            assert!(seen.insert(name.to_lowercase()), "{name} occurs twice");
+            assert_eq!(tenant.find_user(&tenant.read(), &name.to_uppercase()), Some(user), "{name}");
+        }
+        for nobody in ["", "@", "a.b@c", "ada.byron99999999999999999999@x", "svc-backup0@x", "info18446744073709551615@x"] {
+            assert_eq!(tenant.find_user(&tenant.read(), nobody), None);
         }
     }
 
