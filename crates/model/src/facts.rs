@@ -25,7 +25,7 @@ pub struct TenantFacts {
     pub run: RunKind,
     /// The tenant's licences; none when the source cannot tell them (ruling 106).
     pub skus: Option<Vec<Sku>>,
-    /// Groups the policy names, by id or by name, that the mirror holds.
+    /// Groups the policy names, by id or by name, that the mirror holds; those nested below them too, for their names alone.
     pub groups: Vec<GroupFacts>,
     /// Nested memberships (outer group, inner group) among all groups of the tenant.
     pub nested: Vec<(GroupKey, GroupKey)>,

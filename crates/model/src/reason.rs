@@ -78,6 +78,8 @@ pub enum Reason {
         /// What excluded them: one of the names of ruling 113.
         by: String,
     },
+    /// Kept in scope although only licensed users are: the source does not tell licences (ruling 96).
+    LicencesUnknown,
     /// The winning rule.
     RuleWon {
         /// Its id.
@@ -274,6 +276,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::OutOfScope { by } => write!(f, "Out of scope: {by}."),
+            Reason::LicencesUnknown => f.write_str("Kept in scope: the source does not tell who has a licence."),
             Reason::RuleWon { name, order, group, via, .. } => {
                 write!(f, "Rule \"{name}\" (order {order}) won")?;
                 if let Some(group) = group {
@@ -336,6 +339,63 @@ impl fmt::Display for Reason {
             }
             Reason::LinkMoved { from } => write!(f, "The link moved here from user {from}, who is gone from Entra."),
             Reason::KindChange { from, to } => write!(f, "The rules want a {to}; the linked record is a {from}."),
+        }
+    }
+}
+
+/// A stage of a user's way, in order: how explanations are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Is this user looked at?
+    Scope,
+    /// Which rule wins?
+    Rule,
+    /// Which record is it?
+    Match,
+    /// Which fields change?
+    Fields,
+    /// What follows from leaving and coming back?
+    Lifecycle,
+    /// Is a person needed?
+    Review,
+}
+
+impl Stage {
+    /// What people read.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Stage::Scope => "Scope",
+            Stage::Rule => "Rule",
+            Stage::Match => "Match",
+            Stage::Fields => "Fields",
+            Stage::Lifecycle => "Life cycle",
+            Stage::Review => "Review",
+        }
+    }
+}
+
+impl Reason {
+    /// The stage it belongs to.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        match self {
+            Reason::OutOfScope { .. } | Reason::LicencesUnknown => Stage::Scope,
+            Reason::RuleWon { .. } | Reason::RuleLost { .. } | Reason::NoRule => Stage::Rule,
+            Reason::Linked { .. } | Reason::Matched { .. } | Reason::NoMatch { .. } | Reason::LinkMoved { .. } => Stage::Match,
+            Reason::Kept { .. }
+            | Reason::Defaulted { .. }
+            | Reason::UpToDate
+            | Reason::UsernameTaken { .. }
+            | Reason::DomainAppended { .. } => Stage::Fields,
+            Reason::Removal { .. }
+            | Reason::Ignored { .. }
+            | Reason::Returned { .. }
+            | Reason::PersonsDecision
+            | Reason::Exempt
+            | Reason::KindChange { .. } => Stage::Lifecycle,
+            Reason::InReview { .. } => Stage::Review,
         }
     }
 }

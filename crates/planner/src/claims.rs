@@ -1,18 +1,305 @@
-//! What users of one run take and release: usernames, addresses, records. In memory, one for each run.
+//! What users of one run take and release: usernames, addresses, records. In memory, one for each run, a few dozen bytes for each
+//! key that changes hands; keys that nobody touches are not in it.
+//!
+//! Usernames of linked users are settled as in a stable marriage (Gale and Shapley): every user proposes the names they could have,
+//! best first and their old one last; a name takes the lowest object id, and gives in to one who has to keep it. The outcome
+//! does not depend on the order of proposals, so swaps and chains work and two runs never disagree (rulings 52, 53, 55, 123).
 
-use model::{SourceId, UserKey};
+use model::attributes::Hash;
+use model::reason::Cause;
+use model::{ClientId, Kind, PersonId, SourceId, UserKey};
+use std::collections::{HashMap, HashSet};
 
 /// The claims of a run so far.
 #[derive(Debug, Default)]
 pub struct Claims {
-    again: Vec<(SourceId, UserKey)>,
+    /// Users who appear below, by their place here.
+    users: Vec<(SourceId, UserKey)>,
+    places: HashMap<UserKey, u32>,
+    names: HashMap<Hash, Name>,
+    movers: Vec<Mover>,
+    by_record: HashMap<PersonId, u32>,
+    released: HashSet<(Hash, PersonId)>,
+    taken: HashMap<Hash, Vec<Taken>>,
+    created: HashMap<Hash, u32>,
+    linked: HashMap<PersonId, u32>,
+    retired: HashMap<PersonId, Cause>,
+    again: HashSet<UserKey>,
+    settled: bool,
+}
+
+/// Who wants or holds a username by this plan.
+#[derive(Debug, Default)]
+struct Name {
+    /// Records that hold it now, as the store told.
+    holders: Vec<PersonId>,
+    /// Who gets it, and by which record; none for a record to be created.
+    owner: Option<(u32, Option<PersonId>)>,
+    /// A second record of the same user who gets it.
+    also: Option<PersonId>,
+}
+
+/// A linked record whose username would change.
+#[derive(Debug)]
+struct Mover {
+    user: u32,
+    record: PersonId,
+    /// The username it has, if any.
+    old: Option<Hash>,
+    /// The usernames it could have, best first.
+    wishes: Vec<Hash>,
+    /// Which wish it gets; past the last, it keeps the old one.
+    level: usize,
+    /// The level its decision was made with.
+    assumed: usize,
+}
+
+/// A record that takes an address by this plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) person: PersonId,
+    pub(crate) kind: Kind,
+    pub(crate) client: Option<ClientId>,
+    user: u32,
+}
+
+/// Who stands in the way of a username.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) record: Option<PersonId>,
+    pub(crate) user: Option<SourceId>,
+    /// Only a record this plan creates has it.
+    pub(crate) created: bool,
+}
+
+/// A username a user could have, with the records of others that hold it now.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    pub(crate) key: Hash,
+    pub(crate) holders: Vec<(PersonId, Option<SourceId>)>,
 }
 
 impl Claims {
     /// Settles who of the linked users keeps which username (rulings 52, 53 and 55), once all of them were decided. Returns the
     /// users whose decisions must be replaced by deciding them again, in this order.
     pub fn settle(&mut self) -> Vec<UserKey> {
-        self.again.sort();
-        self.again.drain(..).map(|(_, key)| key).collect()
+        self.marry();
+        self.settled = true;
+        for mover in &self.movers {
+            if mover.level != mover.assumed {
+                self.again.insert(self.users[mover.user as usize].1);
+            }
+        }
+        let mut again: Vec<(&SourceId, UserKey)> =
+            self.again.iter().map(|key| (&self.users[self.places[key] as usize].0, *key)).collect();
+        again.sort();
+        again.into_iter().map(|(_, key)| key).collect()
     }
+
+    /// Whether [`Claims::settle`] has been: from then on what is claimed is certain.
+    pub(crate) fn settled(&self) -> bool {
+        self.settled
+    }
+
+    /// Has a user decided again after settling.
+    pub(crate) fn defer(&mut self, user: UserKey, id: &SourceId) {
+        self.place(user, id);
+        self.again.insert(user);
+    }
+
+    fn place(&mut self, user: UserKey, id: &SourceId) -> u32 {
+        *self.places.entry(user).or_insert_with(|| {
+            self.users.push((id.clone(), user));
+            // A directory has no four thousand million users.
+            u32::try_from(self.users.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    fn id_of(&self, place: u32) -> &SourceId {
+        &self.users[place as usize].0
+    }
+
+    // Usernames.
+
+    /// A linked record would change its username. Says which wish to assume for now: before settling, the first that nobody holds;
+    /// after it, the one it was given. Past the last wish means that it keeps what it has.
+    pub(crate) fn wish(&mut self, user: UserKey, id: &SourceId, record: PersonId, old: Option<Hash>, wishes: Vec<Wish>) -> usize {
+        if self.settled {
+            if let Some(mover) = self.by_record.get(&record) {
+                return self.movers[*mover as usize].level;
+            }
+            return self.take_first(user, id, Some((record, old)), &wishes);
+        }
+        let user = self.place(user, id);
+        let assumed = wishes.iter().position(|w| w.holders.is_empty()).unwrap_or(wishes.len());
+        let keys = wishes.iter().map(|w| w.key).collect();
+        for wish in wishes {
+            if !wish.holders.is_empty() {
+                self.names.entry(wish.key).or_default().holders = wish.holders.into_iter().map(|(p, _)| p).collect();
+            }
+        }
+        let at = u32::try_from(self.movers.len()).unwrap_or(u32::MAX);
+        self.by_record.entry(record).or_insert_with(|| {
+            self.movers.push(Mover { user, record, old, wishes: keys, level: 0, assumed });
+            at
+        });
+        assumed
+    }
+
+    /// Takes the first wish that nobody has, at once; for users who are decided one after the other.
+    pub(crate) fn take_first(
+        &mut self,
+        user: UserKey,
+        id: &SourceId,
+        record: Option<(PersonId, Option<Hash>)>,
+        wishes: &[Wish],
+    ) -> usize {
+        let level = wishes.iter().position(|w| self.holder(user, w).is_none()).unwrap_or(wishes.len());
+        if let Some(wish) = wishes.get(level) {
+            let user = self.place(user, id);
+            self.names.entry(wish.key).or_default().owner = Some((user, record.map(|(r, _)| r)));
+            if let Some((record, old)) = record {
+                let at = u32::try_from(self.movers.len()).unwrap_or(u32::MAX);
+                self.by_record.insert(record, at);
+                self.movers.push(Mover { user, record, old, wishes: vec![wish.key], level: 0, assumed: 0 });
+            }
+        }
+        level
+    }
+
+    /// Who stands in the way of a wish, given what is settled and taken so far.
+    pub(crate) fn holder(&self, user: UserKey, wish: &Wish) -> Option<Holder> {
+        let stays = wish.holders.iter().find(|(p, _)| !self.gives_up(*p, wish.key));
+        if let Some((record, other)) = stays {
+            return Some(Holder { record: Some(*record), user: other.clone(), created: false });
+        }
+        let (owner, record) = self.names.get(&wish.key)?.owner?;
+        let (id, key) = &self.users[owner as usize];
+        (*key != user).then(|| Holder { record, user: Some(id.clone()), created: record.is_none() })
+    }
+
+    /// Whether a record that holds a name moves to another one.
+    fn gives_up(&self, record: PersonId, name: Hash) -> bool {
+        self.by_record.get(&record).map(|m| &self.movers[*m as usize]).is_some_and(|m| {
+            m.old == Some(name) && m.level < m.wishes.len()
+        })
+    }
+
+    fn marry(&mut self) {
+        let mut asking: Vec<u32> = (0..u32::try_from(self.movers.len()).unwrap_or(u32::MAX)).collect();
+        while let Some(at) = asking.pop() {
+            let mover = &self.movers[at as usize];
+            let (user, record) = (mover.user, mover.record);
+            let Some(key) = mover.wishes.get(mover.level).copied() else {
+                // It keeps its old name, and whoever was promised that one must ask for their next.
+                if let Some(name) = mover.old.and_then(|old| self.names.get_mut(&old)) {
+                    if name.owner.is_some_and(|(owner, _)| owner != user) {
+                        asking.extend(dismiss(name, &self.by_record, &mut self.movers));
+                    }
+                }
+                continue;
+            };
+            let name = self.names.entry(key).or_default();
+            let held = name.holders.iter().any(|holder| {
+                let own = self.by_record.get(holder).map(|m| &self.movers[*m as usize]);
+                !own.is_some_and(|m| m.user == user || (m.old == Some(key) && m.level < m.wishes.len()))
+            });
+            match name.owner {
+                _ if held => {
+                    self.movers[at as usize].level += 1;
+                    asking.push(at);
+                }
+                None => name.owner = Some((user, Some(record))),
+                Some((owner, _)) if owner == user => name.also = Some(record),
+                Some((owner, _)) if self.users[user as usize].0 < self.users[owner as usize].0 => {
+                    asking.extend(dismiss(name, &self.by_record, &mut self.movers));
+                    name.owner = Some((user, Some(record)));
+                }
+                Some(_) => {
+                    self.movers[at as usize].level += 1;
+                    asking.push(at);
+                }
+            }
+        }
+    }
+
+    // Addresses and records.
+
+    /// A record of a linked user gives up some addresses and takes others.
+    pub(crate) fn readdress(&mut self, user: UserKey, id: &SourceId, change: Readdressed) {
+        let Readdressed { person, kind, client, released, taken } = change;
+        let user = self.place(user, id);
+        self.released.extend(released.into_iter().map(|key| (key, person)));
+        for key in taken {
+            let by = self.taken.entry(key).or_default();
+            let taken = Taken { person, kind, client, user };
+            if !by.contains(&taken) {
+                by.push(taken);
+            }
+        }
+    }
+
+    /// Whether a record gives up an address.
+    pub(crate) fn has_released(&self, key: Hash, person: PersonId) -> bool {
+        self.released.contains(&(key, person))
+    }
+
+    /// Records that take an address.
+    pub(crate) fn takers(&self, key: Hash) -> impl Iterator<Item = (&Taken, &SourceId, UserKey)> {
+        self.taken.get(&key).into_iter().flatten().map(|t| {
+            let (id, key) = &self.users[t.user as usize];
+            (t, id, *key)
+        })
+    }
+
+    /// Another user for whom a record with this e-mail is created.
+    pub(crate) fn created_with(&self, email: Hash, user: UserKey) -> Option<&SourceId> {
+        let (id, key) = &self.users[*self.created.get(&email)? as usize];
+        (*key != user).then_some(id)
+    }
+
+    /// A record with this e-mail is created for a user.
+    pub(crate) fn create(&mut self, email: Hash, user: UserKey, id: &SourceId) {
+        let user = self.place(user, id);
+        self.created.entry(email).or_insert(user);
+    }
+
+    /// The user to whom this plan links a record.
+    pub(crate) fn linked_to(&self, person: PersonId) -> Option<&SourceId> {
+        self.linked.get(&person).map(|user| self.id_of(*user))
+    }
+
+    /// This plan links a record to a user.
+    pub(crate) fn link(&mut self, person: PersonId, user: UserKey, id: &SourceId) {
+        let user = self.place(user, id);
+        self.linked.insert(person, user);
+    }
+
+    /// This plan takes a record out of use because its user is gone: it is a candidate for somebody else (rulings 54 and 55).
+    pub(crate) fn retire(&mut self, person: PersonId, cause: Cause) {
+        self.retired.insert(person, cause);
+    }
+
+    /// Whether this plan takes a record out of use because its user is gone.
+    pub(crate) fn is_retired(&self, person: PersonId) -> bool {
+        self.retired.contains_key(&person)
+    }
+}
+
+/// Sends the owners of a name on to their next wish.
+fn dismiss(name: &mut Name, by_record: &HashMap<PersonId, u32>, movers: &mut [Mover]) -> Vec<u32> {
+    let records = [name.owner.take().and_then(|(_, record)| record), name.also.take()];
+    let owners: Vec<u32> = records.into_iter().flatten().filter_map(|r| by_record.get(&r).copied()).collect();
+    owners.iter().for_each(|m| movers[*m as usize].level += 1);
+    owners
+}
+
+/// Addresses that change hands with one record.
+#[derive(Debug)]
+pub(crate) struct Readdressed {
+    pub(crate) person: PersonId,
+    pub(crate) kind: Kind,
+    pub(crate) client: Option<ClientId>,
+    pub(crate) released: Vec<Hash>,
+    pub(crate) taken: Vec<Hash>,
 }

@@ -1,23 +1,75 @@
-//! The planner itself: what is compiled once for a run, and the way of one user through it.
+//! The planner itself: what is compiled once for a run, and the way of one user through scope and rules to one of two doors, for
+//! users who have a record and for users who have none.
 
-use crate::Claims;
-use model::facts::{Answers, Questions, TenantFacts, UserFacts};
-use model::plan::Decision;
-use model::policy::Policy;
+use crate::claims::Claims;
+use crate::groups::Reach;
+use crate::matching;
+use crate::merge::Mappings;
+use crate::rules::{Chosen, Rules, Won};
+use crate::scope::{self, ScopeCheck};
+use crate::username;
+use model::directory::Presence;
+use model::facts::{Answers, Linked, Questions, TenantFacts, UserFacts};
+use model::plan::{Decision, Outcome, ReviewItem, Standing};
+use model::policy::{PerKind, Policy, Rule};
+use model::reason::{Cause, Reason, ReviewWhy};
+use model::run::RunKind;
+use model::{GroupKey, Kind, RuleId, SourceId, Status, text};
+use std::borrow::Cow;
 
 /// A policy made ready for one tenant and one run.
 #[derive(Debug)]
 pub struct Planner {
-    policy: Policy,
+    pub(crate) policy: Policy,
     digest: String,
-    tenant: TenantFacts,
+    pub(crate) tenant: TenantFacts,
+    pub(crate) rules: Rules,
+    pub(crate) scope: ScopeCheck,
+    pub(crate) mappings: PerKind<Mappings>,
 }
 
+/// A rule's groups as the mirror holds them: what is compared with the last applied run to see what was lost (ruling 83).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedGroup {
+    /// The rule.
+    pub rule: RuleId,
+    /// The id or the name, as the rule says it.
+    pub reference: String,
+    /// The groups it means; none when the mirror holds no such group.
+    pub groups: Vec<GroupKey>,
+}
+
+/// What scope and rules say of a user.
+pub(crate) enum Selection<'a> {
+    Rule(Won<'a>),
+    Excluded(Cow<'a, str>),
+}
+
+impl Selection<'_> {
+    pub(crate) fn rule(&self) -> Option<&Rule> {
+        match self {
+            Selection::Rule(won) => Some(&won.compiled.rule),
+            Selection::Excluded(_) => None,
+        }
+    }
+}
+
+/// The name of users whom no rule selects (ruling 113).
+const NO_RULE: &str = "no rule";
+
 impl Planner {
-    /// Makes a policy ready: resolves the groups its rules name, and how they can be reached.
+    /// Makes a policy ready: resolves the groups, clients and sites its rules name, and how groups can be reached. `digest` is the
+    /// policy's, kept for the plan's hash.
     #[must_use]
     pub fn new(policy: &Policy, digest: &str, tenant: TenantFacts) -> Self {
-        Self { policy: policy.clone(), digest: digest.to_owned(), tenant }
+        Self {
+            rules: Rules::new(policy, &tenant),
+            scope: ScopeCheck::new(policy, &tenant),
+            mappings: PerKind { agent: Mappings::new(policy, Kind::Agent), contact: Mappings::new(policy, Kind::Contact) },
+            policy: policy.clone(),
+            digest: digest.to_owned(),
+            tenant,
+        }
     }
 
     /// The policy's digest.
@@ -26,16 +78,187 @@ impl Planner {
         &self.digest
     }
 
+    /// The groups a membership in which can matter to a rule: those that rules name, and those nested below them.
+    pub fn relevant_groups(&self) -> impl Iterator<Item = GroupKey> {
+        self.reach().all()
+    }
+
+    /// Whether a membership in this group can matter to a rule.
+    #[must_use]
+    pub fn is_relevant(&self, group: GroupKey) -> bool {
+        self.reach().relevant(group)
+    }
+
+    fn reach(&self) -> &Reach {
+        self.rules.reach()
+    }
+
+    /// The groups that enabled rules name, each with what the mirror holds of it.
+    #[must_use]
+    pub fn named_groups(&self) -> Vec<NamedGroup> {
+        let find = |keys: &[GroupKey], meets: &dyn Fn(&model::facts::GroupFacts) -> bool| {
+            let facts = self.tenant.groups.iter().filter(|g| keys.contains(&g.key) && meets(g));
+            facts.map(|g| g.key).collect::<Vec<_>>()
+        };
+        let mut named = Vec::new();
+        for (rule, by_id, by_name) in self.rules.named() {
+            for id in rule.when.groups.iter().flatten() {
+                let groups = find(by_id, &|g| g.id == *id);
+                named.push(NamedGroup { rule: rule.id.clone(), reference: id.to_string(), groups });
+            }
+            for name in rule.when.group_names.iter().flatten() {
+                let groups = find(by_name, &|g| text::nfc(&g.name) == text::nfc(name));
+                named.push(NamedGroup { rule: rule.id.clone(), reference: name.clone(), groups });
+            }
+        }
+        named
+    }
+
     /// What must be known to decide these users.
     #[must_use]
     pub fn questions(&self, users: &[UserFacts]) -> Questions {
-        let _ = (users, &self.tenant, &self.policy);
-        Questions::default()
+        let mut questions = Questions::default();
+        for user in users.iter().filter(|u| !is_gone(u)) {
+            let Selection::Rule(won) = self.select(user) else { continue };
+            for kind in won.compiled.rule.then.kind.kinds() {
+                let linked = live(user).find(|l| l.person.kind == *kind);
+                if linked.is_none() {
+                    questions.addresses.extend(matching::keys(user));
+                }
+                let Some(plan) = self.mappings.of(*kind).username() else { continue };
+                let choices = username::choices(plan, user, &won.compiled.rule, self.policy.username_on_collision);
+                let choices = choices.unwrap_or_default();
+                let has = linked.and_then(|l| l.person.username.as_deref());
+                if choices.first().map(String::as_str) != has {
+                    questions.usernames.extend(choices.iter().map(|c| text::fold(c)));
+                }
+            }
+        }
+        questions
     }
 
     /// Decides these users, each exactly once.
     pub fn decide(&self, users: &[UserFacts], answers: &Answers, claims: &mut Claims) -> Vec<Decision> {
-        let _ = (users, answers, claims);
-        Vec::new()
+        users.iter().map(|user| self.decide_one(user, answers, claims)).collect()
     }
+
+    fn decide_one(&self, user: &UserFacts, answers: &Answers, claims: &mut Claims) -> Decision {
+        if live(user).next().is_some() {
+            return self.linked(user, answers, claims);
+        }
+        if is_gone(user) {
+            return Decision::plain(user, Standing { outcome: Outcome::Gone, excluded_by: None, rule: None });
+        }
+        self.unlinked(user, answers, claims)
+    }
+
+    /// Scope and rules. What excludes a user has the first name in the order of ruling 113.
+    pub(crate) fn select(&self, user: &UserFacts) -> Selection<'_> {
+        if let Some(name) = self.scope.excluded_by(&user.attributes) {
+            return Selection::Excluded(name);
+        }
+        let linked = live(user).next().is_some();
+        let disabled = !linked && !scope::is_enabled(user) && !self.scope.creates_disabled();
+        match self.rules.choose(user, scope::is_guest(&user.attributes)) {
+            Chosen::GuestsExcluded => Selection::Excluded(Cow::Borrowed("guests")),
+            _ if disabled => Selection::Excluded(Cow::Borrowed("disabled")),
+            Chosen::Won(won) => Selection::Rule(won),
+            Chosen::NoRule => Selection::Excluded(Cow::Borrowed(NO_RULE)),
+        }
+    }
+
+    /// The reasons of scope and rule.
+    pub(crate) fn explain(&self, selection: &Selection<'_>) -> Vec<Reason> {
+        let mut reasons = Vec::with_capacity(4);
+        match selection {
+            Selection::Excluded(by) if by == NO_RULE => reasons.push(Reason::NoRule),
+            Selection::Excluded(by) => reasons.push(Reason::OutOfScope { by: by.clone().into_owned() }),
+            Selection::Rule(won) => {
+                self.scope.explain(&mut reasons);
+                self.rules.explain(won, &mut reasons);
+            }
+        }
+        reasons
+    }
+
+    /// Whether removals may follow: never from an incomplete read, and not where a person has rejected them (ruling 111).
+    pub(crate) fn may_remove(&self, user: &UserFacts) -> bool {
+        self.tenant.run != RunKind::Incomplete && !self.tenant.spared.contains(&user.key)
+    }
+}
+
+/// What holds against a user, whatever the policy makes of it.
+pub(crate) fn causes(user: &UserFacts, selection: &Selection<'_>) -> Vec<Cause> {
+    match user.presence {
+        Presence::Deleted => vec![Cause::Deleted],
+        Presence::Missing => vec![Cause::Missing],
+        Presence::Present | Presence::Unseen => {
+            let disabled = (!scope::is_enabled(user)).then_some(Cause::Disabled);
+            let unmapped = selection.rule().is_none().then_some(Cause::Unmapped);
+            disabled.into_iter().chain(unmapped).collect()
+        }
+    }
+}
+
+/// Gone from the directory, or never told of.
+pub(crate) fn is_gone(user: &UserFacts) -> bool {
+    user.presence != Presence::Present
+}
+
+/// The user's records in use or out of it; archived ones are nobody's.
+pub(crate) fn live(user: &UserFacts) -> impl Iterator<Item = &Linked> {
+    user.links.iter().filter(|l| l.person.status != Status::Archived)
+}
+
+/// Builds a review item. One that is open keeps its first `why` while the same user or record blocks (ruling 51).
+pub(crate) fn review_item(user: &UserFacts, rule: Option<RuleId>, kind: Kind, unclear: matching::Unclear) -> ReviewItem {
+    let matching::Unclear { mut why, mut candidates, other, evidence } = unclear;
+    candidates.sort_unstable();
+    candidates.dedup();
+    if let Some(open) = user.review.as_ref().filter(|r| !r.dismissed && is_block(r.why) && is_block(why)) {
+        let same_user = open.other.is_some() && open.other == other;
+        let same_record = open.candidates.iter().any(|c| candidates.contains(c));
+        if same_user || same_record {
+            why = open.why;
+        }
+    }
+    ReviewItem { user: user.key, source_id: user.id.clone(), why, rule, kind, candidates, evidence, other }
+}
+
+/// Items that say who or what is in the way of a match.
+fn is_block(why: ReviewWhy) -> bool {
+    !matches!(why, ReviewWhy::ClientUnresolved | ReviewWhy::Returned | ReviewWhy::NoMatch | ReviewWhy::KindChange)
+}
+
+/// Decisions as they begin: nobody touched, nothing asked.
+pub(crate) trait Plain {
+    /// A decision that only says where a user stands.
+    fn plain(user: &UserFacts, standing: Standing) -> Self;
+}
+
+impl Plain for Decision {
+    fn plain(user: &UserFacts, standing: Standing) -> Self {
+        Decision {
+            user: user.key,
+            source_id: user.id.clone(),
+            standing,
+            reasons: Vec::new(),
+            changes: Vec::new(),
+            replaces: Vec::new(),
+            bookings: Vec::new(),
+            review: None,
+            reports: Vec::new(),
+            waits: Vec::new(),
+        }
+    }
+}
+
+/// Whom an unresolved item concerns: the rule's reference leads nowhere (ruling 40).
+pub(crate) fn unresolved() -> matching::Unclear {
+    matching::Unclear { why: ReviewWhy::ClientUnresolved, candidates: Vec::new(), other: None, evidence: Vec::new() }
+}
+
+/// The source id another user is known by, where a wait is for that user.
+pub(crate) fn wait_for(other: Option<&SourceId>) -> Option<model::plan::Wait> {
+    other.map(|id| model::plan::Wait::User(id.clone()))
 }

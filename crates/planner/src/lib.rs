@@ -11,7 +11,19 @@
 
 mod claims;
 mod decide;
+mod fit;
+mod groups;
 pub mod guard;
+mod lifecycle;
+mod linked;
+mod matching;
+mod merge;
+mod rules;
+mod scope;
+mod source;
+mod unlinked;
+mod username;
+mod write;
 
 pub use claims::Claims;
-pub use decide::Planner;
+pub use decide::{NamedGroup, Planner};

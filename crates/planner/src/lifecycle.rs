@@ -1,0 +1,113 @@
+//! Leaving and coming back: which cause acts on a linked record, and what a person's own hand keeps (L01 to L04, R11, R12; rulings
+//! 32, 68 to 70, 77, 78).
+
+use model::facts::Linked;
+use model::plan::Verb;
+use model::policy::{Lifecycle, OnGone, OnReturn, OnUnmapped};
+use model::reason::Cause;
+use model::records::{Deactivated, Person};
+use model::Status;
+
+/// What the causes mean for one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing takes the record out of use.
+    None,
+    /// This does, now.
+    Remove(Cause, Verb),
+    /// This would, and the record is out of use already.
+    Out(Cause),
+    /// This would, had a person not put the record back.
+    Persons(Cause),
+    /// This would, were it not the root record (R12).
+    Exempt(Cause),
+}
+
+impl Effect {
+    /// Whether a cause holds that takes the record out of use, or has.
+    pub(crate) fn is_out(self) -> bool {
+        matches!(self, Effect::Remove(..) | Effect::Out(_))
+    }
+}
+
+/// What a cause does by policy; none when it is ignored.
+fn verb(lifecycle: &Lifecycle, cause: Cause) -> Option<Verb> {
+    let gone = |on| (on == OnGone::Deactivate).then_some(Verb::Deactivate);
+    match cause {
+        Cause::Deleted => gone(lifecycle.on_deleted),
+        Cause::Missing => gone(lifecycle.on_missing),
+        Cause::Disabled => gone(lifecycle.on_disabled),
+        Cause::Unmapped => match lifecycle.on_unmapped {
+            OnUnmapped::RevokeAccess => Some(Verb::RevokeAccess),
+            OnUnmapped::Deactivate => Some(Verb::Deactivate),
+            OnUnmapped::Ignore => None,
+        },
+    }
+}
+
+/// Whether disabling a user takes their record out of use.
+pub(crate) fn disabled_deactivates(lifecycle: &Lifecycle) -> bool {
+    verb(lifecycle, Cause::Disabled).is_some()
+}
+
+/// The strongest cause that the policy does not ignore, and what follows from it for a record (ruling 68).
+pub(crate) fn effect(lifecycle: &Lifecycle, causes: &[Cause], enabled: bool, linked: &Linked) -> Effect {
+    let acting = causes.iter().filter_map(|c| verb(lifecycle, *c).map(|v| (*c, v))).max_by_key(|(c, _)| *c);
+    let Some((cause, verb)) = acting else { return Effect::None };
+    let person = &linked.person;
+    if person.status != Status::Active || (verb == Verb::RevokeAccess && !has_access(person)) {
+        return Effect::Out(cause);
+    }
+    if person.root {
+        return Effect::Exempt(cause);
+    }
+    if stands(cause, enabled, linked) { Effect::Persons(cause) } else { Effect::Remove(cause, verb) }
+}
+
+/// A role or a log-in: what revoking takes (ruling 70).
+fn has_access(person: &Person) -> bool {
+    person.role.is_some() || (person.access && person.username.is_some())
+}
+
+/// A person's reactivation stands until `accountEnabled` changes or the user is deleted (ruling 78).
+fn stands(cause: Cause, enabled: bool, linked: &Linked) -> bool {
+    let Some(marker) = linked.link.deactivated_by.as_ref().filter(|d| !d.by_sync) else { return false };
+    let enabled_is_as_applied = linked.link.enabled_applied == Some(enabled);
+    match cause {
+        Cause::Deleted | Cause::Missing => marker.cause.is_some_and(|then| then >= cause),
+        Cause::Disabled => enabled_is_as_applied,
+        Cause::Unmapped => marker.cause.is_some() && enabled_is_as_applied,
+    }
+}
+
+/// Whether sync itself took the record out of use or its access away, so that the user's return gives it back.
+pub(crate) fn is_back(linked: &Linked) -> Option<Option<Cause>> {
+    let by_sync = linked.link.deactivated_by.as_ref().filter(|d| d.by_sync)?;
+    let out = linked.person.status == Status::Inactive || !linked.person.access;
+    (out && linked.person.status != Status::Archived).then_some(by_sync.cause)
+}
+
+/// What a return does by policy: the verb, and whether it is done, asked or left.
+pub(crate) fn comeback(lifecycle: &Lifecycle, person: &Person) -> (Verb, OnReturn) {
+    let verb = if person.status == Status::Inactive { Verb::Reactivate } else { Verb::GrantAccess };
+    (verb, lifecycle.on_return)
+}
+
+/// Who put the record where it is, once this decision is applied; the same as before unless something says otherwise.
+pub(crate) fn marker(linked: &Linked, effect: Effect, back: bool, causes: &[Cause]) -> Option<Deactivated> {
+    let before = &linked.link.deactivated_by;
+    match effect {
+        Effect::Remove(cause, _) => Some(Deactivated { by_sync: true, cause: Some(cause) }),
+        _ if back => None,
+        _ => match before {
+            // A person's hand remembers what it overrides, for as long as that holds.
+            Some(d) if !d.by_sync => {
+                let now = causes.iter().copied().max();
+                let out = linked.person.status != Status::Active;
+                let cause = if out || now.is_none() { now } else { d.cause };
+                Some(Deactivated { by_sync: false, cause })
+            }
+            other => other.clone(),
+        },
+    }
+}

@@ -1,0 +1,425 @@
+//! Users who have a record: life cycle, fields, and what holds them back. The link holds, whatever the addresses say (M01).
+
+use crate::claims::Claims;
+use crate::decide::{Plain, Planner, Selection, causes, live, review_item, unresolved, wait_for};
+use crate::lifecycle::{self, Effect};
+use crate::matching::Unclear;
+use crate::merge::{Draft, Moment};
+use crate::rules::Won;
+use crate::scope;
+use crate::unlinked::{Part, Writing};
+use crate::username;
+use crate::write::{Named, Standing, is_same_name};
+use model::directory::Presence;
+use model::facts::{Answers, Linked, UserFacts};
+use model::plan::{self, Change, Decision, Effects, LinkState, Outcome, ReportWhy, ReviewItem, Verb, Wait};
+use model::policy::{OnReturn, RuleKind};
+use model::reason::{Cause, KeptBecause, Reason, ReviewWhy};
+use model::run::RunKind;
+use model::{Field, Kind, Status, Value, text};
+
+/// What is common to all records of one user.
+struct Of<'a> {
+    user: &'a UserFacts,
+    /// The winning rule, for users who are in the directory.
+    won: Option<&'a Won<'a>>,
+    reasons: &'a [Reason],
+    causes: &'a [Cause],
+    enabled: bool,
+    /// A review item stands in the way of everything but removals.
+    blocked: bool,
+    may_remove: bool,
+}
+
+impl Planner {
+    /// Decides a user who has at least one record.
+    pub(crate) fn linked(&self, user: &UserFacts, answers: &Answers, claims: &mut Claims) -> Decision {
+        let standing = |outcome| plan::Standing { outcome, excluded_by: None, rule: None };
+        if user.presence == Presence::Unseen {
+            return Decision::plain(user, standing(Outcome::Gone));
+        }
+        let selection = self.select(user);
+        let gone = user.presence != Presence::Present;
+        let causes = causes(user, &selection);
+        let enabled = scope::is_enabled(user);
+        let may_remove = self.may_remove(user);
+        let mut decision = Decision::plain(user, standing(if gone { Outcome::Gone } else { Outcome::Synced }));
+        let won = match &selection {
+            _ if gone => None,
+            Selection::Rule(won) => Some(won),
+            Selection::Excluded(by) => {
+                decision.standing.outcome = Outcome::Excluded;
+                decision.standing.excluded_by = Some(by.clone().into_owned());
+                None
+            }
+        };
+        decision.standing.rule = won.map(|w| w.compiled.rule.id.clone());
+        decision.reasons = if gone { Vec::new() } else { self.explain(&selection) };
+
+        let effects: Vec<Effect> = live(user)
+            .map(|l| lifecycle::effect(self.policy.lifecycle.of(l.person.kind), &causes, enabled, l))
+            .collect();
+        let out = may_remove && effects.iter().any(|e| e.is_out());
+        let mut parts = Vec::new();
+        if let Some(won) = won {
+            match self.obstacle(user, won, enabled, out, answers, claims) {
+                Ok(found) => parts = found,
+                Err(Obstacle::Exempt(linked)) => {
+                    report_exempt(&mut decision, user, linked);
+                    return decision;
+                }
+                Err(Obstacle::Failed(draft)) => {
+                    decision.standing.outcome = Outcome::Failed;
+                    decision.reports.extend(draft.reports);
+                    decision.reasons.extend(draft.reasons);
+                    return decision;
+                }
+                Err(Obstacle::Review(item, waits)) => {
+                    decision.standing.outcome = Outcome::InReview;
+                    decision.reasons.push(Reason::InReview { item: item.why });
+                    decision.review = Some(*item);
+                    decision.waits = waits;
+                }
+            }
+        }
+        let blocked = decision.review.is_some();
+        let reasons = decision.reasons.clone();
+        let of = Of { user, won, reasons: &reasons, causes: &causes, enabled, blocked, may_remove };
+        for (linked, effect) in live(user).zip(effects) {
+            self.record(&of, linked, effect, answers, claims, &mut decision);
+        }
+        for writing in parts {
+            let mut change = Self::commit(user, *writing, claims, &mut decision);
+            change.reasons.splice(0..0, reasons.iter().cloned());
+            decision.changes.push(change);
+        }
+        if decision.review.is_some() && !gone && decision.standing.outcome == Outcome::Synced {
+            decision.standing.outcome = Outcome::InReview;
+        }
+        if user.review.as_ref().is_some_and(|r| r.dismissed) {
+            decision.review = None;
+        }
+        if decision.changes.is_empty() && decision.review.is_none() && decision.standing.outcome == Outcome::Synced {
+            decision.reasons.push(Reason::UpToDate);
+        }
+        decision
+    }
+
+    /// What stands in the way of a selected user; otherwise the records that are still to be made or found for them.
+    fn obstacle<'a>(
+        &self,
+        user: &'a UserFacts,
+        won: &Won<'_>,
+        enabled: bool,
+        out: bool,
+        answers: &'a Answers,
+        claims: &mut Claims,
+    ) -> Result<Vec<Box<Writing<'a>>>, Obstacle<'a>> {
+        let rule = &won.compiled.rule;
+        let kinds = rule.then.kind.kinds();
+        let review = |kind, unclear: Unclear, waits| {
+            Obstacle::Review(Box::new(review_item(user, Some(rule.id.clone()), kind, unclear)), waits)
+        };
+        for kind in kinds {
+            if let Err(reference) = won.compiled.place(*kind) {
+                return Err(review(*kind, unresolved(), vec![Wait::Client(reference.to_owned())]));
+            }
+        }
+        let about = |why, linked: &Linked, evidence| Unclear {
+            why,
+            candidates: vec![linked.person.id],
+            other: None,
+            evidence,
+        };
+        if let Some(extra) = live(user).find(|l| !kinds.contains(&l.person.kind)) {
+            if out {
+                return Ok(Vec::new());
+            }
+            if extra.person.root {
+                return Err(Obstacle::Exempt(extra));
+            }
+            let to = kinds.iter().copied().find(|k| *k != extra.person.kind).unwrap_or(extra.person.kind);
+            let evidence = vec![Reason::KindChange { from: extra.person.kind, to }];
+            let waits = vec![Wait::Person(extra.person.id)];
+            return Err(review(to, about(ReviewWhy::KindChange, extra, evidence), waits));
+        }
+        let asks = |l: &&Linked| {
+            lifecycle::is_back(l).is_some() && self.policy.lifecycle.of(l.person.kind).on_return == OnReturn::Review
+        };
+        if let Some(back) = live(user).find(asks).filter(|_| enabled && !out) {
+            let cause = lifecycle::is_back(back).flatten();
+            let evidence = vec![Reason::Returned { cause }];
+            let waits = vec![Wait::Person(back.person.id)];
+            return Err(review(back.person.kind, about(ReviewWhy::Returned, back, evidence), waits));
+        }
+        let mut parts = Vec::new();
+        for kind in kinds.iter().filter(|k| !live(user).any(|l| l.person.kind == **k)) {
+            if !enabled && !self.scope.creates_disabled() {
+                continue;
+            }
+            if !claims.settled() {
+                // Making or finding a record comes after all linked users have said what they release and take.
+                claims.defer(user.key, &user.id);
+                continue;
+            }
+            match self.part(user, won, *kind, answers, claims) {
+                Part::Review(item, waits) => return Err(Obstacle::Review(item, waits)),
+                Part::Failed(draft) => return Err(Obstacle::Failed(draft)),
+                Part::Skip(_) => {}
+                Part::Write(writing) => parts.push(writing),
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Decides one record of a user.
+    fn record(
+        &self,
+        of: &Of<'_>,
+        linked: &Linked,
+        effect: Effect,
+        answers: &Answers,
+        claims: &mut Claims,
+        decision: &mut Decision,
+    ) {
+        let (user, person, link) = (of.user, &linked.person, &linked.link);
+        let lifecycle = self.policy.lifecycle.of(person.kind);
+        let suppressed = !of.may_remove && matches!(effect, Effect::Remove(..));
+        let effect = if suppressed { Effect::None } else { effect };
+        let mut draft = Draft::default();
+        let mut effects = Effects::default();
+        let mut verb = Verb::Update;
+        let mut stands_for = Vec::new();
+        draft.reasons.push(Reason::Linked { record: person.id });
+        match effect {
+            Effect::Remove(cause, how) => {
+                verb = how;
+                if how == Verb::RevokeAccess {
+                    draft.put(Some(person), &Field::ROLE, Value::Null);
+                    draft.put(Some(person), &Field::ACCESS, Value::Bool(false));
+                    if !text::is_empty(&person.get(&Field::EXTRA_ROLES)) {
+                        draft.put(Some(person), &Field::EXTRA_ROLES, Value::from(Vec::<String>::new()));
+                    }
+                } else {
+                    draft.put(Some(person), &Field::STATUS, Value::from(Status::Inactive.as_str()));
+                }
+                draft.reasons.push(Reason::Removal { cause, verb: how });
+                stands_for = Self::removal(person, cause, &mut effects);
+                if matches!(cause, Cause::Deleted | Cause::Missing) {
+                    claims.retire(person.id, cause);
+                }
+            }
+            Effect::Persons(_) => draft.reasons.push(Reason::PersonsDecision),
+            Effect::Exempt(_) => report_exempt(decision, user, linked),
+            Effect::None if !suppressed => {
+                draft.reasons.extend(of.causes.iter().map(|cause| Reason::Ignored { cause: *cause }));
+            }
+            Effect::None | Effect::Out(_) => {}
+        }
+        let mut state: Option<LinkState> = None;
+        let mut back = false;
+        if let Some(won) = of.won.filter(|w| !of.blocked && w.compiled.rule.then.kind.kinds().contains(&person.kind)) {
+            let Ok(place) = won.compiled.place(person.kind) else { return };
+            let rule = &won.compiled.rule;
+            let standing = Standing { rule, place };
+            let mappings = self.mappings.of(person.kind);
+            let moment = Moment::Linked {
+                changed: link.applied_hash != Some(user.change_hash),
+                stamp: link.policy_digest.as_deref().unwrap_or_default(),
+                full: self.tenant.run == RunKind::Full,
+            };
+            let mut access = person.access || link.deactivated_by.as_ref().is_none_or(|d| !d.by_sync);
+            if let Some(cause) = lifecycle::is_back(linked).filter(|_| of.enabled) {
+                let (how, on_return) = lifecycle::comeback(lifecycle, person);
+                if on_return == OnReturn::Reactivate {
+                    back = true;
+                    verb = how;
+                    access = true;
+                    effects.returns = true;
+                    draft.reasons.push(Reason::Returned { cause });
+                    if person.status == Status::Inactive {
+                        draft.put(Some(person), &Field::STATUS, Value::from(Status::Active.as_str()));
+                    }
+                    // Of two records of one user only the agent has the log-in (ruling 45).
+                    let second = rule.then.kind == RuleKind::AgentAndContact && person.kind == Kind::Contact;
+                    if !person.access && !second {
+                        draft.put(Some(person), &Field::ACCESS, Value::Bool(true));
+                    }
+                }
+            } else if person.status == Status::Inactive && of.enabled {
+                draft.reasons.push(Reason::PersonsDecision);
+            }
+            mappings.merge(user, rule, Some(person), moment, &mut draft);
+            standing.merge(user, Some(person), moment, &link.decided, access, back, &mut draft);
+            let named = self.rename(of, linked, won, moment, answers, claims, &mut draft);
+            if let Named::Taken { username, holder } = named {
+                let (item, waits) = taken(user, won, person.kind, &username, holder);
+                decision.waits.extend(waits);
+                decision.review.get_or_insert(item);
+            }
+            let is_as_booked = link.applied_hash == Some(user.change_hash)
+                && link.policy_digest.as_deref() == Some(mappings.stamp())
+                && link.rule.as_ref() == Some(&rule.id)
+                && standing.is_as_decided(&link.decided);
+            if !is_as_booked {
+                state = Some(LinkState { grace_since: link.grace_since, ..self.booking(user, person.kind, &standing) });
+            }
+        }
+        let marker = if suppressed { link.deactivated_by.clone() } else { lifecycle::marker(linked, effect, back, of.causes) };
+        let is_present = user.presence == Presence::Present;
+        let enabled_applied = if is_present && !suppressed { Some(of.enabled) } else { link.enabled_applied };
+        let is_as_before =
+            state.is_none() && marker == link.deactivated_by && enabled_applied == link.enabled_applied;
+        decision.reports.append(&mut draft.reports);
+        if is_as_before && draft.set.is_empty() {
+            decision.reasons.append(&mut draft.reasons);
+            return;
+        }
+        let mut state = state.unwrap_or_else(|| LinkState {
+            applied_hash: link.applied_hash,
+            policy_digest: link.policy_digest.clone(),
+            rule: link.rule.clone(),
+            decided: link.decided.clone(),
+            grace_since: link.grace_since,
+            ..LinkState::default()
+        });
+        state.deactivated_by = marker;
+        state.enabled_applied = enabled_applied;
+        if draft.set.is_empty() {
+            decision.reasons.append(&mut draft.reasons);
+            decision.bookings.push((person.id, state));
+            return;
+        }
+        Self::readdress(user, person, &draft, claims);
+        effects.rekey = Self::rekeys(&draft);
+        let mut reasons = of.reasons.to_vec();
+        reasons.append(&mut draft.reasons);
+        decision.changes.push(Change {
+            verb,
+            kind: person.kind,
+            user: user.key,
+            source_id: user.id.clone(),
+            record: Some(person.id),
+            record_version: person.version,
+            rule: of.won.map(|w| w.compiled.rule.id.clone()),
+            before: draft.before,
+            set: draft.set,
+            reasons,
+            link: Some(state),
+            unlink: None,
+            effects,
+            stands_for,
+        });
+    }
+
+    /// Brings the username of a linked record into its draft (rulings 52, 53).
+    #[expect(clippy::too_many_arguments, reason = "the username is the one field that other users have a say in")]
+    fn rename(
+        &self,
+        of: &Of<'_>,
+        linked: &Linked,
+        won: &Won<'_>,
+        moment: Moment<'_>,
+        answers: &Answers,
+        claims: &mut Claims,
+        draft: &mut Draft,
+    ) -> Named {
+        let (user, person) = (of.user, &linked.person);
+        let Some(plan) = self.mappings.of(person.kind).username() else { return Named::Fine };
+        let has = person.username.as_deref().map(text::trim).filter(|s| !s.is_empty());
+        let choices = match username::choices(plan, user, &won.compiled.rule, self.policy.username_on_collision) {
+            Ok(choices) => choices,
+            Err(unfit) => {
+                if plan.may_write(person, moment).is_ok() {
+                    draft.kept(&Field::USERNAME, KeptBecause::Unfit);
+                    draft.report(user, Some(&Field::USERNAME), unfit.why, unfit.detail);
+                }
+                return Named::Fine;
+            }
+        };
+        let Some(first) = choices.first() else { return Named::Fine };
+        let is_full = |has| choices.get(1).is_some_and(|full| is_same_name(full, has));
+        if has == Some(first) || has.is_some_and(is_full) {
+            return Named::Fine;
+        }
+        if person.root {
+            draft.kept(&Field::USERNAME, KeptBecause::Root);
+            return Named::Fine;
+        }
+        let pending = user.review.as_ref().is_some_and(|r| r.why == ReviewWhy::UsernameTaken && !r.dismissed);
+        match plan.may_write(person, moment) {
+            Ok(()) => {}
+            Err(KeptBecause::LocalEdit) if pending => {}
+            Err(because) => {
+                draft.kept(&Field::USERNAME, because);
+                if because == KeptBecause::LocalEdit {
+                    plan.drift(user, moment, draft);
+                }
+                return Named::Fine;
+            }
+        }
+        if has.is_some_and(|has| is_same_name(has, first)) {
+            draft.put(Some(person), &Field::USERNAME, Value::from(first.as_str()));
+            return Named::Fine;
+        }
+        let wishes = || choices.iter().map(|c| username::wish(user, c, Some(person.id), answers)).collect::<Vec<_>>();
+        let level = claims.wish(user.key, &user.id, person.id, has.map(username::key), wishes());
+        match choices.get(level) {
+            Some(name) => {
+                if level > 0 {
+                    draft.reasons.push(Reason::DomainAppended { username: first.clone() });
+                }
+                draft.put(Some(person), &Field::USERNAME, Value::from(name.as_str()));
+                Named::Fine
+            }
+            None => {
+                draft.kept(&Field::USERNAME, KeptBecause::UsernameTaken);
+                let holder = claims.holder(user.key, &username::wish(user, first, Some(person.id), answers));
+                Named::Taken { username: first.clone(), holder }
+            }
+        }
+    }
+}
+
+/// What keeps a selected user from being brought up to date.
+enum Obstacle<'a> {
+    Review(Box<ReviewItem>, Vec<Wait>),
+    /// The root record is left alone altogether (ruling 77).
+    Exempt(&'a Linked),
+    /// The record still to be made lacks a mandatory field.
+    Failed(Box<Draft>),
+}
+
+/// The item about a username that belongs to somebody else, and what it waits for.
+pub(crate) fn taken(
+    user: &UserFacts,
+    won: &Won<'_>,
+    kind: Kind,
+    username: &str,
+    holder: Option<crate::claims::Holder>,
+) -> (ReviewItem, Vec<Wait>) {
+    let record = holder.as_ref().and_then(|h| h.record);
+    let created = holder.as_ref().is_some_and(|h| h.created);
+    let other = holder.and_then(|h| h.user);
+    let mut waits = vec![Wait::Username(text::fold(username))];
+    waits.extend(record.map(Wait::Person));
+    waits.extend(wait_for(other.as_ref()));
+    let unclear = Unclear {
+        why: if created { ReviewWhy::DuplicateInSource } else { ReviewWhy::UsernameTaken },
+        candidates: record.into_iter().collect(),
+        other,
+        evidence: vec![Reason::UsernameTaken { username: username.to_owned(), holder: record }],
+    };
+    (review_item(user, Some(won.compiled.rule.id.clone()), kind, unclear), waits)
+}
+
+fn report_exempt(decision: &mut Decision, user: &UserFacts, linked: &Linked) {
+    decision.reasons.push(Reason::Exempt);
+    decision.reports.push(plan::Report {
+        user: user.key,
+        source_id: user.id.clone(),
+        field: None,
+        why: ReportWhy::Exempt,
+        detail: format!("{} is the root user and exempt from any access change.", linked.person.display_name()),
+    });
+}

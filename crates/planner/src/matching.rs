@@ -1,0 +1,237 @@
+//! Which record a user without one is: address by address, and never by name (M02, M06; rulings 46 to 51, 54, 57, 118).
+
+use crate::claims::Claims;
+use crate::source;
+use model::address::AddressKey;
+use model::attributes::Hash;
+use model::directory::Presence;
+use model::facts::{Answers, Candidate, UserFacts};
+use model::policy::{MatchKey, OnInactive, OnReturn, Policy};
+use model::reason::{Reason, ReviewWhy};
+use model::{ClientId, Kind, PersonId, SourceId, Status, TenantKey};
+
+/// What matching found.
+#[derive(Debug)]
+pub(crate) enum Found<'a> {
+    /// This record.
+    One(Match<'a>),
+    /// A person must say.
+    Unclear(Unclear),
+    /// Nobody has any of the user's addresses.
+    Nobody,
+}
+
+/// A record to be linked.
+#[derive(Debug)]
+pub(crate) struct Match<'a> {
+    pub(crate) candidate: &'a Candidate,
+    pub(crate) reason: Reason,
+    /// The record comes back into use with the link.
+    pub(crate) reactivate: bool,
+    /// The link moves here from a user who is gone (ruling 54).
+    pub(crate) moved: bool,
+}
+
+/// Why no record can be chosen.
+#[derive(Debug)]
+pub(crate) struct Unclear {
+    pub(crate) why: ReviewWhy,
+    pub(crate) candidates: Vec<PersonId>,
+    pub(crate) other: Option<SourceId>,
+    pub(crate) evidence: Vec<Reason>,
+}
+
+/// What is being looked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Search<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) tenant: TenantKey,
+    pub(crate) kind: Kind,
+    pub(crate) client: Option<ClientId>,
+    /// A record of the other kind is a hit as well: the rule wants one kind only (rulings 45 and 48).
+    pub(crate) other_kind: bool,
+}
+
+/// A record that has an address, once this plan is applied so far.
+#[derive(Debug)]
+struct Hit<'a> {
+    person: PersonId,
+    kind: Kind,
+    client: Option<ClientId>,
+    active: bool,
+    /// The user it is linked to, who stands in the way.
+    other: Option<SourceId>,
+    /// It was linked to a user who is gone, and sync itself took it out of use.
+    moved: bool,
+    candidate: Option<&'a Candidate>,
+}
+
+impl Hit<'_> {
+    fn is_free(&self) -> bool {
+        self.other.is_none()
+    }
+}
+
+/// An address of the user with what it met.
+struct Met<'a> {
+    attribute: &'static str,
+    address: String,
+    hits: Vec<Hit<'a>>,
+}
+
+/// The keys of a user's addresses.
+pub(crate) fn keys(user: &UserFacts) -> impl Iterator<Item = AddressKey> {
+    source::match_addresses(&user.attributes).filter_map(|(_, address)| AddressKey::of(&address))
+}
+
+impl Search<'_> {
+    /// Looks for a user's record.
+    pub(crate) fn run<'a>(&self, user: &UserFacts, answers: &'a Answers, claims: &Claims) -> Found<'a> {
+        if !self.policy.matching.keys.contains(&MatchKey::Email) {
+            return Found::Nobody;
+        }
+        let mut seen: Vec<AddressKey> = Vec::new();
+        let mut met: Vec<Met<'a>> = Vec::new();
+        for (attribute, address) in source::match_addresses(&user.attributes) {
+            let Some(key) = AddressKey::of(&address).filter(|key| !seen.contains(key)) else { continue };
+            let hits = self.hits(user, &key, answers, claims);
+            if !hits.is_empty() {
+                met.push(Met { attribute, address: address.into_owned(), hits });
+            }
+            seen.push(key);
+        }
+        for at in 0..met.len() {
+            if let Some(found) = self.same_kind(&met, at) {
+                return found;
+            }
+        }
+        let others = if self.other_kind { (0..met.len()).find_map(|at| self.of_other_kind(&met, at)) } else { None };
+        others.map_or(Found::Nobody, Found::Unclear)
+    }
+
+    /// Records with an address: as the store told, less what linked users' changes release, plus what they take (ruling 55).
+    fn hits<'a>(&self, user: &UserFacts, key: &AddressKey, answers: &'a Answers, claims: &Claims) -> Vec<Hit<'a>> {
+        let hash = Hash::of(key.as_str());
+        let told = answers.addresses.get(key).into_iter().flatten().filter(|c| {
+            c.usable() && !claims.has_released(hash, c.person.id) && c.linked.as_ref().is_none_or(|l| l.user != user.key)
+        });
+        let mut hits: Vec<Hit<'a>> = told.map(|c| self.hit(c, claims)).collect();
+        for (taken, id, by) in claims.takers(hash) {
+            if by != user.key && !hits.iter().any(|h| h.person == taken.person) {
+                hits.push(Hit {
+                    person: taken.person,
+                    kind: taken.kind,
+                    client: taken.client,
+                    active: true,
+                    other: Some(id.clone()),
+                    moved: false,
+                    candidate: None,
+                });
+            }
+        }
+        hits.sort_by_key(|h| h.person);
+        hits
+    }
+
+    fn hit<'a>(&self, candidate: &'a Candidate, claims: &Claims) -> Hit<'a> {
+        let person = &candidate.person;
+        let retired = claims.is_retired(person.id);
+        let gone = |p| matches!(p, Presence::Deleted | Presence::Missing);
+        let moved = candidate.linked.as_ref().is_some_and(|l| {
+            l.tenant == self.tenant
+                && gone(l.presence)
+                && (retired || (l.deactivated_by_sync && person.status == Status::Inactive))
+        });
+        let by_store = candidate.linked.as_ref().filter(|_| !moved).map(|l| l.source_id.clone());
+        Hit {
+            person: person.id,
+            kind: person.kind,
+            client: person.client,
+            active: person.status == Status::Active && !retired,
+            other: claims.linked_to(person.id).cloned().or(by_store),
+            moved,
+            candidate: Some(candidate),
+        }
+    }
+
+    fn is_own(&self, hit: &Hit<'_>) -> bool {
+        self.kind == Kind::Agent || hit.client == self.client
+    }
+
+    fn same_kind<'a>(&self, met: &[Met<'a>], at: usize) -> Option<Found<'a>> {
+        let here = &met[at];
+        let same: Vec<&Hit<'a>> = here.hits.iter().filter(|h| h.kind == self.kind).collect();
+        let own: Vec<&Hit<'a>> = same.iter().copied().filter(|h| h.is_free() && self.is_own(h)).collect();
+        let (active, inactive): (Vec<&Hit<'a>>, Vec<&Hit<'a>>) = own.into_iter().partition(|h| h.active);
+        let unclear = |why, hits: &[&Hit<'a>]| Some(Found::Unclear(unclear(why, here, hits)));
+        let matching = &self.policy.matching;
+        match (active.as_slice(), inactive.as_slice()) {
+            ([one], _) => self.link(met, at, one, false).map(Found::One),
+            ([_, _, ..], _) => unclear(ReviewWhy::AmbiguousMatch, &active),
+            ([], [one]) if one.moved => match self.policy.lifecycle.of(self.kind).on_return {
+                OnReturn::Review => unclear(ReviewWhy::Returned, &inactive),
+                on_return => self.link(met, at, one, on_return == OnReturn::Reactivate).map(Found::One),
+            },
+            ([], [_, ..]) if matching.on_inactive == OnInactive::Review => unclear(ReviewWhy::InactiveMatch, &inactive),
+            ([], [one]) => self.link(met, at, one, matching.on_inactive == OnInactive::Reactivate).map(Found::One),
+            ([], [_, _, ..]) => unclear(ReviewWhy::AmbiguousMatch, &inactive),
+            ([], []) => {
+                let (elsewhere, linked): (Vec<&Hit<'a>>, Vec<&Hit<'a>>) = same.into_iter().partition(|h| h.is_free());
+                if !linked.is_empty() {
+                    unclear(ReviewWhy::AlreadyLinked, &linked)
+                } else if !elsewhere.is_empty() {
+                    unclear(ReviewWhy::MatchedInOtherClient, &elsewhere)
+                } else {
+                    None
+                }
+            }
+        }
+    }
+
+    /// One record of the other kind has the address: the rules want another kind of record for this person (ruling 48).
+    fn of_other_kind(&self, met: &[Met<'_>], at: usize) -> Option<Unclear> {
+        let here = &met[at];
+        let others: Vec<&Hit<'_>> = here.hits.iter().filter(|h| h.kind != self.kind).collect();
+        let free: Vec<&Hit<'_>> = others.iter().copied().filter(|h| h.is_free()).collect();
+        match (free.as_slice(), others.as_slice()) {
+            ([_], _) => {
+                let mut item = unclear(ReviewWhy::KindChange, here, &free);
+                item.evidence.push(Reason::KindChange { from: self.kind.other(), to: self.kind });
+                Some(item)
+            }
+            ([_, _, ..], _) => Some(unclear(ReviewWhy::AmbiguousMatch, here, &free)),
+            ([], [_, ..]) => Some(unclear(ReviewWhy::AlreadyLinked, here, &others)),
+            ([], []) => None,
+        }
+    }
+
+    fn link<'a>(&self, met: &[Met<'a>], at: usize, hit: &Hit<'a>, reactivate: bool) -> Option<Match<'a>> {
+        // Only records the store told of are free, so there is a candidate to every one of them.
+        let candidate = hit.candidate?;
+        let mut also: Vec<PersonId> = met[at..].iter().flat_map(|m| &m.hits).map(|h| h.person).collect();
+        also.retain(|p| *p != hit.person);
+        also.sort_unstable();
+        also.dedup();
+        let reason = Reason::Matched { key: "email".into(), value: shown(&met[at]), record: hit.person, also };
+        Some(Match { candidate, reason, reactivate, moved: hit.moved })
+    }
+}
+
+fn shown(met: &Met<'_>) -> String {
+    format!("{} {}", met.attribute, met.address)
+}
+
+fn unclear(why: ReviewWhy, met: &Met<'_>, hits: &[&Hit<'_>]) -> Unclear {
+    let matched = |h: &&Hit<'_>| Reason::Matched {
+        key: "email".into(),
+        value: shown(met),
+        record: h.person,
+        also: Vec::new(),
+    };
+    Unclear {
+        why,
+        candidates: hits.iter().map(|h| h.person).collect(),
+        other: hits.iter().find_map(|h| h.other.clone()),
+        evidence: hits.iter().map(matched).collect(),
+    }
+}

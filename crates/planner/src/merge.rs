@@ -1,0 +1,340 @@
+//! Which fields change: mappings, overwrite modes, defaults, clearing (F01, F05 to F07; rulings 44, 60 to 66, 95, 104, 105).
+
+use crate::fit::{self, Form, Unfit, Wanted};
+use crate::source::{self, Yield};
+use model::address::AddressKey;
+use model::attributes::Hash;
+use model::facts::UserFacts;
+use model::plan::{Report, ReportWhy};
+use model::policy::{Derived, Mapping, Overwrite, Policy, Rule, Source};
+use model::reason::{KeptBecause, Reason};
+use model::records::Person;
+use model::{Attributes, Field, Fields, Kind, Value};
+
+/// The mappings of one kind, made ready.
+#[derive(Debug)]
+pub(crate) struct Mappings {
+    kind: Kind,
+    plans: Vec<FieldPlan>,
+    /// All plans' stamps, one after the other: kept in a link, it tells which mappings a policy change touched.
+    stamp: String,
+}
+
+/// One mapping.
+#[derive(Debug)]
+pub(crate) struct FieldPlan {
+    pub(crate) field: Field,
+    mapping: Mapping,
+    form: Form,
+    limit: Option<usize>,
+    mandatory: bool,
+    stamp: String,
+}
+
+/// Hexadecimal digits of a mapping's stamp: 24 bits, so that a change goes unnoticed once in 16 million.
+const STAMP: usize = 6;
+
+/// When a record is merged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Moment<'a> {
+    /// It is created.
+    Create,
+    /// It is tied to its user.
+    Link {
+        /// Only empty fields are written.
+        fill_empty: bool,
+    },
+    /// It was tied to its user before.
+    Linked {
+        /// The user changed in Entra since the last apply.
+        changed: bool,
+        /// The mappings last applied.
+        stamp: &'a str,
+        /// Everything was read: drift is looked for.
+        full: bool,
+    },
+}
+
+impl Moment<'_> {
+    fn fills_only(self) -> bool {
+        matches!(self, Moment::Link { fill_empty: true })
+    }
+
+    /// Whether a mapping is to be evaluated now, rather than a local edit left to stand.
+    fn is_due(self, plan: &FieldPlan) -> bool {
+        match self {
+            Moment::Create | Moment::Link { .. } => true,
+            Moment::Linked { changed, stamp, full } => {
+                changed || !holds(stamp, &plan.stamp) || (full && plan.mapping.overwrite == Overwrite::Always)
+            }
+        }
+    }
+}
+
+/// Whether a link's stamp holds a mapping's.
+fn holds(all: &str, one: &str) -> bool {
+    all.as_bytes().chunks(STAMP).any(|chunk| chunk == one.as_bytes())
+}
+
+/// The change of one record as it comes together.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    pub(crate) before: Fields,
+    pub(crate) set: Fields,
+    pub(crate) reasons: Vec<Reason>,
+    pub(crate) reports: Vec<Report>,
+    /// A mandatory field is bad at creation: nothing is created.
+    pub(crate) failed: bool,
+}
+
+impl Draft {
+    /// Sets a field, remembering what it replaces.
+    pub(crate) fn put(&mut self, record: Option<&Person>, field: &Field, value: Value) {
+        if let Some(record) = record {
+            self.before.insert(field.clone(), record.get(field));
+        }
+        self.set.insert(field.clone(), value);
+    }
+
+    pub(crate) fn kept(&mut self, field: &Field, because: KeptBecause) {
+        self.reasons.push(Reason::Kept { field: field.clone(), because });
+    }
+
+    pub(crate) fn report(&mut self, user: &UserFacts, field: Option<&Field>, why: ReportWhy, detail: String) {
+        self.reports.push(Report { user: user.key, source_id: user.id.clone(), field: field.cloned(), why, detail });
+    }
+
+    fn unfit(&mut self, user: &UserFacts, field: &Field, unfit: Unfit) {
+        self.report(user, Some(field), unfit.why, unfit.detail);
+    }
+}
+
+impl Mappings {
+    pub(crate) fn new(policy: &Policy, kind: Kind) -> Self {
+        let mut plans: Vec<FieldPlan> = policy
+            .fields
+            .of(kind)
+            .iter()
+            .map(|(field, mapping)| FieldPlan {
+                field: field.clone(),
+                mapping: mapping.clone(),
+                form: Form::of(field),
+                limit: policy.limits.get(field).copied(),
+                mandatory: is_mandatory(policy, kind, field),
+                stamp: stamp(field, mapping),
+            })
+            .collect();
+        // A mandatory field that nothing is mapped to can still have a rule's default, and must be missed without one.
+        for field in [Field::LAST_NAME, Field::USERNAME, Field::EMAIL] {
+            if is_mandatory(policy, kind, &field) && !plans.iter().any(|p| p.field == field) {
+                let mapping = Mapping { source: None, overwrite: Overwrite::OnChange, default: None, clear_when_empty: false };
+                let limit = policy.limits.get(&field).copied();
+                plans.push(FieldPlan { form: Form::of(&field), field, mapping, limit, mandatory: true, stamp: String::new() });
+            }
+        }
+        let stamp = plans.iter().map(|p| p.stamp.as_str()).collect();
+        Self { kind, plans, stamp }
+    }
+
+    /// What a link keeps to tell which mappings changed.
+    pub(crate) fn stamp(&self) -> &str {
+        &self.stamp
+    }
+
+    /// The username's mapping.
+    pub(crate) fn username(&self) -> Option<&FieldPlan> {
+        self.plans.iter().find(|p| p.field == Field::USERNAME)
+    }
+
+    /// The e-mail a new record of this user would have.
+    pub(crate) fn email(&self, user: &Attributes) -> Option<String> {
+        let plan = self.plans.iter().find(|p| p.field == Field::EMAIL)?;
+        match plan.wanted(user, None).0 {
+            Ok(Some(Wanted::Text(email))) => Some(email.into_owned()),
+            _ => None,
+        }
+    }
+
+    /// Brings all fields but the username into a draft.
+    pub(crate) fn merge(&self, user: &UserFacts, rule: &Rule, record: Option<&Person>, moment: Moment<'_>, draft: &mut Draft) {
+        let others = self.plans.iter().any(|p| matches!(p.mapping.source, Some(Source::Derived(Derived::OtherAddresses))));
+        let own = if others { self.email(&user.attributes) } else { None };
+        let own = own.as_deref().and_then(AddressKey::of);
+        for plan in self.plans.iter().filter(|p| p.field != Field::USERNAME) {
+            plan.merge(user, rule, record, moment, own.as_ref(), draft);
+        }
+        for (field, value) in &rule.then.defaults {
+            let empty = record.is_none_or(|r| fit::is_empty_in(r, field));
+            if empty && !draft.set.contains_key(field) && !self.plans.iter().any(|p| p.field == *field) {
+                draft.reasons.push(Reason::Defaulted { field: field.clone() });
+                draft.put(record, field, value.clone());
+            }
+        }
+        debug_assert!(self.plans.iter().all(|p| !p.mandatory || is_standing(&p.field)), "mandatory fields of {}", self.kind);
+    }
+}
+
+fn is_standing(field: &Field) -> bool {
+    [Field::LAST_NAME, Field::USERNAME, Field::EMAIL].contains(field)
+}
+
+/// Last name; username for agents; e-mail where the scope requires it (ruling 104).
+fn is_mandatory(policy: &Policy, kind: Kind, field: &Field) -> bool {
+    *field == Field::LAST_NAME
+        || (*field == Field::USERNAME && kind == Kind::Agent)
+        || (*field == Field::EMAIL && policy.scope.require.iter().any(|r| r == "email"))
+}
+
+fn stamp(field: &Field, mapping: &Mapping) -> String {
+    // A mapping is plain data: writing it as JSON has no way to fail.
+    let text = serde_json::to_string(&(field, mapping)).unwrap_or_default();
+    let mut hex = Hash::of(&text).to_hex();
+    hex.truncate(STAMP);
+    hex
+}
+
+impl FieldPlan {
+    /// Entra's value in the field's form; beside it, what of a list was left out.
+    pub(crate) fn wanted<'a>(
+        &'a self,
+        user: &'a Attributes,
+        own_email: Option<&AddressKey>,
+    ) -> (Result<Option<Wanted<'a>>, Unfit>, Option<Unfit>) {
+        let mut value = self.mapping.source.as_ref().map_or(Yield::Nothing, |s| source::of(s, user));
+        if let (Yield::Texts(items), Some(own), Form::Emails) = (&mut value, own_email, self.form) {
+            items.retain(|item| AddressKey::of(item).as_ref() != Some(own));
+        }
+        fit::fit(&self.field, self.form, self.limit, value)
+    }
+
+    /// The value for an empty field: the rule's before the mapping's (ruling 44).
+    pub(crate) fn default<'a>(&'a self, rule: &'a Rule) -> Option<Wanted<'a>> {
+        let value = rule.then.defaults.get(&self.field).or(self.mapping.default.as_ref())?;
+        fit::fit(&self.field, self.form, self.limit, source::of_value(value)).0.ok().flatten()
+    }
+
+    pub(crate) fn is_mandatory(&self) -> bool {
+        self.mandatory
+    }
+
+    fn merge(
+        &self,
+        user: &UserFacts,
+        rule: &Rule,
+        record: Option<&Person>,
+        moment: Moment<'_>,
+        own: Option<&AddressKey>,
+        draft: &mut Draft,
+    ) {
+        let (wanted, left_out) = self.wanted(&user.attributes, own);
+        let Some(person) = record else { return self.create(user, rule, wanted, left_out, draft) };
+        if let Some(unfit) = left_out.filter(|_| moment.is_due(self) && self.mapping.overwrite != Overwrite::Never) {
+            draft.unfit(user, &self.field, unfit);
+        }
+        match wanted {
+            Ok(Some(wanted)) => {
+                if fit::same(person, &self.field, self.form, &wanted) {
+                    return;
+                }
+                match self.may_write(person, moment) {
+                    Ok(()) => draft.put(record, &self.field, wanted.to_value()),
+                    Err(because) => {
+                        draft.kept(&self.field, because);
+                        if because == KeptBecause::LocalEdit {
+                            self.drift(user, moment, draft);
+                        }
+                    }
+                }
+            }
+            Ok(None) => self.nothing(user, rule, person, moment, draft),
+            Err(unfit) => {
+                if self.may_write(person, moment).is_ok() {
+                    draft.kept(&self.field, KeptBecause::Unfit);
+                    draft.unfit(user, &self.field, unfit);
+                }
+            }
+        }
+    }
+
+    /// Whether Entra's value may be written into a record that says otherwise; else why not.
+    pub(crate) fn may_write(&self, person: &Person, moment: Moment<'_>) -> Result<(), KeptBecause> {
+        let empty = fit::is_empty_in(person, &self.field);
+        match self.mapping.overwrite {
+            Overwrite::Never => Err(KeptBecause::Never),
+            _ if moment.fills_only() => if empty { Ok(()) } else { Err(KeptBecause::FillEmpty) },
+            Overwrite::IfEmpty if !empty => Err(KeptBecause::NotEmpty),
+            _ if moment.is_due(self) => Ok(()),
+            Overwrite::IfEmpty => Err(KeptBecause::NotEmpty),
+            Overwrite::OnChange | Overwrite::Always => Err(KeptBecause::LocalEdit),
+        }
+    }
+
+    /// A full run names records edited since sync last wrote them (ruling 114).
+    pub(crate) fn drift(&self, user: &UserFacts, moment: Moment<'_>, draft: &mut Draft) {
+        if matches!(moment, Moment::Linked { full: true, .. }) {
+            let detail = format!("{}: the record was edited here; Entra's value comes back when the user changes.", self.field);
+            draft.report(user, Some(&self.field), ReportWhy::Drift, detail);
+        }
+    }
+
+    fn create(
+        &self,
+        user: &UserFacts,
+        rule: &Rule,
+        wanted: Result<Option<Wanted<'_>>, Unfit>,
+        left_out: Option<Unfit>,
+        draft: &mut Draft,
+    ) {
+        if let Some(unfit) = left_out {
+            draft.unfit(user, &self.field, unfit);
+        }
+        match wanted {
+            Ok(Some(wanted)) => draft.put(None, &self.field, wanted.to_value()),
+            Ok(None) => match self.default(rule) {
+                Some(default) => {
+                    draft.reasons.push(Reason::Defaulted { field: self.field.clone() });
+                    draft.put(None, &self.field, default.to_value());
+                }
+                None if self.mandatory => self.missing(user, draft),
+                None => {}
+            },
+            Err(unfit) => {
+                draft.unfit(user, &self.field, unfit);
+                draft.failed |= self.mandatory;
+            }
+        }
+    }
+
+    /// A mandatory field would be empty at creation: that user's own error (ruling 104).
+    pub(crate) fn missing(&self, user: &UserFacts, draft: &mut Draft) {
+        let detail = format!("{} is mandatory and Entra holds no value. Fill it in Entra, or give it a default.", self.field);
+        draft.report(user, Some(&self.field), ReportWhy::MandatoryEmpty, detail);
+        draft.failed = true;
+    }
+
+    /// Entra holds no value for a field of an existing record: the default, clearing, or nothing (rulings 44 and 62).
+    fn nothing(&self, user: &UserFacts, rule: &Rule, person: &Person, moment: Moment<'_>, draft: &mut Draft) {
+        let overwrite = self.mapping.overwrite;
+        let empty = fit::is_empty_in(person, &self.field);
+        let clears = self.mapping.clear_when_empty
+            && matches!(overwrite, Overwrite::OnChange | Overwrite::Always)
+            && moment.is_due(self)
+            && !moment.fills_only();
+        if let Some(default) = self.default(rule).filter(|_| overwrite != Overwrite::Never) {
+            if (empty || clears) && !fit::same(person, &self.field, self.form, &default) {
+                draft.reasons.push(Reason::Defaulted { field: self.field.clone() });
+                draft.put(Some(person), &self.field, default.to_value());
+            }
+        } else if clears && !empty {
+            if self.mandatory {
+                draft.kept(&self.field, KeptBecause::EmptyInEntra);
+                let detail = format!("{} is mandatory and empty in Entra, so the record keeps its value.", self.field);
+                draft.report(user, Some(&self.field), ReportWhy::MandatoryEmpty, detail);
+            } else {
+                draft.put(Some(person), &self.field, Value::Null);
+            }
+        } else if !empty && moment.is_due(self) {
+            draft.kept(&self.field, KeptBecause::EmptyInEntra);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What a mapping's source yields for a user: attributes by path, and the derived values of ruling 27.
+
+use model::policy::{Derived, Source, Step};
+use model::{Attributes, Value, address, text};
+use std::borrow::Cow;
+
+/// A source's value for one user, trimmed where it is a text (ruling 66).
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Yield<'a> {
+    /// Empty as ruling 33 has it.
+    Nothing,
+    Text(Cow<'a, str>),
+    /// A list of texts, without empty ones.
+    Texts(Vec<Cow<'a, str>>),
+    /// Anything else, as it came.
+    Other(&'a Value),
+}
+
+/// The value of a source.
+pub(crate) fn of<'a>(source: &Source, user: &'a Attributes) -> Yield<'a> {
+    match source {
+        Source::Attribute(path) => of_value(follow(path, user)),
+        Source::Derived(Derived::OtherAddresses) => {
+            Yield::Texts(proxy_addresses(user).filter(|a| !text::trim(a).is_empty()).map(Cow::Borrowed).collect())
+        }
+        Source::Derived(derived) => match derive(*derived, user) {
+            Some(value) if !text::trim(&value).is_empty() => Yield::Text(trimmed(value)),
+            _ => Yield::Nothing,
+        },
+    }
+}
+
+/// The value of a source, if it is a text.
+pub(crate) fn text_of<'a>(source: &Source, user: &'a Attributes) -> Option<Cow<'a, str>> {
+    match of(source, user) {
+        Yield::Text(value) => Some(value),
+        _ => None,
+    }
+}
+
+fn trimmed(value: Cow<'_, str>) -> Cow<'_, str> {
+    match value {
+        Cow::Borrowed(s) => Cow::Borrowed(text::trim(s)),
+        Cow::Owned(s) if text::trim(&s).len() == s.len() => Cow::Owned(s),
+        Cow::Owned(s) => Cow::Owned(text::trim(&s).to_owned()),
+    }
+}
+
+/// A value as a mapping takes it.
+pub(crate) fn of_value(value: &Value) -> Yield<'_> {
+    if text::is_empty(value) {
+        return Yield::Nothing;
+    }
+    match value {
+        Value::String(s) => Yield::Text(Cow::Borrowed(text::trim(s))),
+        Value::Array(items) if items.iter().all(|i| i.is_string() || text::is_empty(i)) => Yield::Texts(
+            items.iter().filter_map(Value::as_str).map(text::trim).filter(|s| !s.is_empty()).map(Cow::Borrowed).collect(),
+        ),
+        other => Yield::Other(other),
+    }
+}
+
+/// Walks a path; what is not there is null.
+fn follow<'a>(path: &[Step], user: &'a Attributes) -> &'a Value {
+    const NULL: &Value = &Value::Null;
+    let Some((Step::Name(first), rest)) = path.split_first() else { return NULL };
+    rest.iter().fold(user.get(first), |value, step| match step {
+        Step::Name(name) => value.get(name).unwrap_or(NULL),
+        Step::Index(i) => value.get(i).unwrap_or(NULL),
+    })
+}
+
+fn derive(derived: Derived, user: &Attributes) -> Option<Cow<'_, str>> {
+    match derived {
+        Derived::FirstName => match split_display_name(user) {
+            Some(name) => name.rsplit_once(' ').map(|(first, _)| Cow::Borrowed(first)),
+            None => user.text("givenName").map(Cow::Borrowed),
+        },
+        Derived::LastName => match split_display_name(user) {
+            Some(name) => Some(Cow::Borrowed(name.rsplit_once(' ').map_or(name, |(_, last)| last))),
+            None => user.text("surname").map(Cow::Borrowed),
+        },
+        Derived::MailOrGuest => mail_or_guest(user),
+        Derived::MailOrUpn => mail_or_guest(user).or_else(|| {
+            let name = user.text("userPrincipalName")?;
+            // A name with #EXT# that hides no address is a name of this directory, not an address.
+            (!is_onmicrosoft(name) && !has_ext(name)).then_some(Cow::Borrowed(name))
+        }),
+        Derived::UpnLocalPart => own_name(user).map(|name| match name {
+            Cow::Borrowed(name) => Cow::Borrowed(name.rsplit_once('@').map_or(name, |(local, _)| local)),
+            Cow::Owned(name) => Cow::Owned(name.rsplit_once('@').map_or(name.as_str(), |(local, _)| local).to_owned()),
+        }),
+        Derived::Upn => own_name(user),
+        // A list, which `of` yields itself.
+        Derived::OtherAddresses => None,
+    }
+}
+
+/// The display name, where it must stand in for first and last name: neither of them is there.
+fn split_display_name(user: &Attributes) -> Option<&str> {
+    let unnamed = user.text("givenName").is_none() && user.text("surname").is_none();
+    if unnamed { user.text("displayName") } else { None }
+}
+
+fn mail_or_guest(user: &Attributes) -> Option<Cow<'_, str>> {
+    let guest = || user.text("userPrincipalName").and_then(address::guest_address).map(Cow::Owned);
+    user.text("mail").map(Cow::Borrowed).or_else(guest)
+}
+
+/// The user principal name; for a guest the address inside it (rulings 30 and 52).
+pub(crate) fn own_name(user: &Attributes) -> Option<Cow<'_, str>> {
+    let name = user.text("userPrincipalName")?;
+    Some(if has_ext(name) { address::guest_address(name).map_or(Cow::Borrowed(name), Cow::Owned) } else { Cow::Borrowed(name) })
+}
+
+/// The `smtp:` addresses, the prefix in any case, in the order told (ruling 58).
+pub(crate) fn proxy_addresses(user: &Attributes) -> impl Iterator<Item = &str> {
+    user.texts("proxyAddresses").filter_map(|entry| match entry.split_at_checked(5) {
+        Some((prefix, address)) if prefix.eq_ignore_ascii_case("smtp:") => Some(text::trim(address)),
+        _ => None,
+    })
+}
+
+fn has_ext(name: &str) -> bool {
+    name.contains('#') && name.to_ascii_lowercase().contains("#ext#")
+}
+
+/// Whether an address lies in a tenant's initial domain.
+pub(crate) fn is_onmicrosoft(address: &str) -> bool {
+    address::split(address).is_some_and(|(_, domain)| {
+        let domain = domain.to_ascii_lowercase();
+        domain == "onmicrosoft.com" || domain.ends_with(".onmicrosoft.com")
+    })
+}
+
+/// The addresses a user is matched by, in order: `mail`, the name (a guest's own address), `smtp:` addresses, other mails.
+pub(crate) fn match_addresses(user: &Attributes) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
+    let name = own_name(user).filter(|n| !has_ext(n));
+    user.text("mail")
+        .map(|a| ("mail", Cow::Borrowed(a)))
+        .into_iter()
+        .chain(name.map(|a| ("userPrincipalName", a)))
+        .chain(proxy_addresses(user).map(|a| ("proxyAddresses", Cow::Borrowed(a))))
+        .chain(user.texts("otherMails").map(|a| ("otherMails", Cow::Borrowed(a))))
+}
