@@ -316,7 +316,7 @@ pub fn state_mask(tenant: &Tenant, query: &str) -> u128 {
     let wanted = url::form_urlencoded::parse(query.as_bytes()).find(|(n, _)| n == "select" || n == "$select").map(|(_, v)| v.into_owned());
     match wanted.as_deref() {
         None => USER_DEFAULT,
-        Some("*") => u128::MAX & !(UserProp::SignInActivity.bit()),
+        Some("*") => !UserProp::SignInActivity.bit(),
         Some(list) => list.split(',').filter_map(|n| tenant.user_prop(n.trim())).fold(UserProp::Id.bit(), |m, p| m | p.bit()),
     }
 }

@@ -78,7 +78,7 @@ pub fn page(tenant: &Tenant, state: &State, round: &Round, paging: Paging, out: 
     let mut writer = Writer { tenant, state, round, out, paging, objects: 0, members: 0 };
     let mut next = Round { page: round.page + 1, ..round.clone() };
     let later = paging.oddities && round.page > 0;
-    if paging.empty || (later && dice % EMPTY_EVERY == 0) {
+    if paging.empty || (later && dice.is_multiple_of(EMPTY_EVERY)) {
         return next;
     }
     let repeat = later && dice % REPEAT_EVERY == 3 && round.member == 0 && round.cursor > 0;

@@ -149,9 +149,9 @@ pub fn write(tenant: &Tenant, out: &mut Vec<u8>, index: u32, prop: GroupProp) ->
         }
         P::MembershipRule => form == Form::Dynamic && text(out, if index == GUESTS { "(user.userType -eq \\\"Guest\\\")" } else { "(user.userType -eq \\\"Member\\\")" }),
         P::MembershipRuleProcessingState => form == Form::Dynamic && text(out, "On"),
-        P::Visibility => form == Form::Unified && text(out, if h % 3 == 0 { "Private" } else { "Public" }),
+        P::Visibility => form == Form::Unified && text(out, if h.is_multiple_of(3) { "Private" } else { "Public" }),
         P::ResourceProvisioningOptions => {
-            out.extend_from_slice(if form == Form::Unified && h % 2 == 0 { b"[\"Team\"]".as_slice() } else { b"[]" });
+            out.extend_from_slice(if form == Form::Unified && h.is_multiple_of(2) { b"[\"Team\"]".as_slice() } else { b"[]" });
             true
         }
         P::OnPremisesSyncEnabled => synced && boolean(out, true),
@@ -347,7 +347,7 @@ mod tests {
             for u in 0..users {
                 m.groups_of(u, |g| assert!(from_users.insert((g, u)), "listed twice"));
             }
-            let from_groups: BTreeSet<_> = (0..groups).flat_map(|g| (0..m.places(g)).filter_map(move |p| Some((g, p)))).filter_map(|(g, p)| m.member_at(g, p).map(|u| (g, u))).collect();
+            let from_groups: BTreeSet<_> = (0..groups).flat_map(|g| (0..m.places(g)).map(move |p| (g, p))).filter_map(|(g, p)| m.member_at(g, p).map(|u| (g, u))).collect();
             prop_assert_eq!(from_users, from_groups);
         }
     }

@@ -341,7 +341,7 @@ impl<'a> Person<'a> {
             P::PostalCode => employee && self.chance(19, 70) && text(out, self.site().postal),
             P::Country => employee && self.chance(19, 70) && text(out, self.site().country),
             P::UsageLocation => employee && text(out, self.site().iso),
-            P::CreatedDateTime => self.h % 37 != 0 && quoted(out, |o| put_time(o, self.created())),
+            P::CreatedDateTime => !self.h.is_multiple_of(37) && quoted(out, |o| put_time(o, self.created())),
             P::LastPasswordChangeDateTime | P::SignInSessionsValidFromDateTime => quoted(out, |o| put_time(o, self.created() + 3600)),
             P::CreationType => self.account == Account::Guest && text(out, "Invitation"),
             P::ExternalUserState => self.account == Account::Guest && text(out, if self.chance(20, 15) { "PendingAcceptance" } else { "Accepted" }),
