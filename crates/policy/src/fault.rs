@@ -39,6 +39,12 @@ pub struct Fault {
     pub message: String,
 }
 
+impl From<&Fault> for Mark {
+    fn from(fault: &Fault) -> Self {
+        Self { file: fault.file.clone(), line: fault.line, column: fault.column, id: 0 }
+    }
+}
+
 /// Faults reported at most: a file that is wrong everywhere is not a policy, and a longer list helps nobody.
 const MOST: usize = 100;
 

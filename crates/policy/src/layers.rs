@@ -30,11 +30,6 @@ impl Layer {
         }
         Ok(Self { root: documents.pop().filter(|root| !root.is_null()) })
     }
-
-    /// A document that stands inside another one.
-    pub(crate) fn of(node: &Node) -> Self {
-        Self { root: (!node.is_null()).then(|| node.clone()) }
-    }
 }
 
 /// A chain of documents, merged and checked.
@@ -59,30 +54,32 @@ pub struct Loaded {
 /// Every fault found, in the order of their places.
 pub fn load(layers: &[Layer]) -> Result<Loaded, Vec<Fault>> {
     let mut faults = Faults::default();
-    let roots = || layers.iter().filter_map(|layer| layer.root.as_ref());
-    let named = roots().rev().find_map(|root| root.get("preset"));
-    let (preset, under) = presets::chosen(named, &mut faults);
-    let under = under.as_ref().map_err(|fault| vec![fault.clone()])?;
+    let roots: Vec<_> = layers.iter().filter_map(|layer| layer.root.as_ref()).collect();
+    merged(&roots, &roots, &mut faults).ok_or_else(|| faults.into_vec(&roots))
+}
 
-    let mut merged = under.clone();
-    for root in roots() {
+/// The same for documents that may stand inside others: `within` is what pointers are told from. Nothing when a fault was noted.
+pub(crate) fn merged(layers: &[&Node], within: &[&Node], faults: &mut Faults) -> Option<Loaded> {
+    let named = layers.iter().rev().find_map(|root| root.get("preset"));
+    let (preset, under) = presets::chosen(named, faults);
+    let under = under.as_ref().map_err(|fault| faults.add(&fault.into(), fault.message.as_str())).ok()?;
+
+    let mut whole = under.clone();
+    for root in layers {
         if matches!(root.data, Data::Map(_)) {
-            merged = merge::over(merged, &merge::expand(root));
+            whole = merge::over(whole, &merge::expand(root));
         } else {
             faults.add(&root.at, format!("the document must be a map of keys and values, not {}", root.shown()));
         }
     }
-    let read = read::policy(&merged, under, &mut faults);
-    let Some(read) = read.filter(|_| faults.is_empty()) else {
-        return Err(faults.into_vec(&roots().collect::<Vec<_>>()));
-    };
+    let read = read::policy(&whole, under, faults).filter(|_| faults.is_empty())?;
     let mut notes = Faults::default();
-    read::warnings(&read.policy, &merged, &mut notes);
-    Ok(Loaded {
+    read::warnings(&read.policy, &whole, &mut notes);
+    Some(Loaded {
         digest: written::digest(&read.policy),
         policy: Arc::new(read.policy),
         preset,
-        warnings: notes.into_vec(&roots().collect::<Vec<_>>()),
+        warnings: notes.into_vec(within),
         unmapped: read.unmapped,
     })
 }

@@ -79,6 +79,8 @@ fn scalars_follow_yamls_core_schema() {
     assert_eq!(json("{\"json\": [true, null, \"x\"]}"), serde_json::json!({"json": [true, null, "x"]}));
 }
 
+const EXAMPLE: &str = include_str!("example.yaml");
+
 /// Texts near the format: its own words and YAML's own signs, in any order.
 fn nearly() -> impl Strategy<Value = String> {
     let words = [
@@ -160,6 +162,19 @@ proptest! {
 
     #[test]
     fn no_text_near_the_format_panics(text in nearly()) {
+        judged(&text);
+    }
+
+    #[test]
+    fn no_scenario_with_a_slip_in_it_panics(
+        at in any::<prop::sample::Index>(),
+        gone in 0usize..12,
+        instead in prop::sample::select(vec!["", "~", "[]", "{}", "-1", "'x'", "[[", "a: b", "\n", "null", "{ id: x }", "é"]),
+    ) {
+        let letters: Vec<char> = EXAMPLE.chars().collect();
+        let from = at.index(letters.len());
+        let to = (from + gone).min(letters.len());
+        let text: String = letters[..from].iter().copied().chain(instead.chars()).chain(letters[to..].iter().copied()).collect();
         judged(&text);
     }
 

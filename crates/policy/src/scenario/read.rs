@@ -1,9 +1,11 @@
 //! From a file's documents to scenarios.
 
 use super::{Entra, EntraStep, START, Scenario, Step, Tenant, Verdict, entra, expect, records};
+use crate::Loaded;
 use crate::document::{self, Kind, Node};
 use crate::fault::{Fault, Faults};
-use crate::layers::{Layer, Loaded, load};
+use crate::layers::merged;
+use crate::merge::{expand, over};
 use crate::reader::{Keys, boolean, id, ids, instant, list, map, required, text, word};
 use jiff::Timestamp;
 use model::SourceId;
@@ -36,15 +38,12 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Scenario>, Vec<Fault>> {
     let mut scenarios = Vec::with_capacity(documents.len());
     // `---` at the end of a file opens an empty document, which is nobody's mistake.
     for root in documents.iter().filter(|root| !root.is_null()) {
-        let mut reading = Reading { root, faults: Faults::default(), of_policies: Vec::new() };
-        let scenario = reading.scenario();
-        let mut found = reading.faults.into_vec(&[root]);
-        found.append(&mut reading.of_policies);
-        found.sort_by_key(|fault| (fault.line, fault.column));
+        let mut found = Faults::default();
+        let scenario = scenario(root, &mut found);
         if found.is_empty() {
             scenarios.extend(scenario);
         }
-        faults.append(&mut found);
+        faults.extend(found.into_vec(&[root]));
     }
     if faults.is_empty() && scenarios.is_empty() {
         let message = "the file holds no scenario; begin one with name: and steps:".to_owned();
@@ -53,82 +52,67 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Scenario>, Vec<Fault>> {
     if faults.is_empty() { Ok(scenarios) } else { Err(faults) }
 }
 
-struct Reading<'n> {
-    root: &'n Node,
-    faults: Faults,
-    /// Faults of the policies inside, which know their own places.
-    of_policies: Vec<Fault>,
+fn scenario(root: &Node, faults: &mut Faults) -> Option<Scenario> {
+    let root = SCENARIO.check(root, faults)?;
+    let name = required(root, "name", "a scenario", faults).and_then(|n| text(n, "name", faults));
+    let tenant = root.get("tenant").map_or(Some(some_tenant()), |n| tenant(n, faults));
+    let entra = root.get("entra").map_or_else(Entra::default, |n| entra::start(n, faults));
+    let records = root.get("records").map(|n| records::start(n, faults)).unwrap_or_default();
+    let nodes = required(root, "steps", "a scenario", faults).and_then(|n| list(n, "steps", faults));
+    if let (Some([]), Some(at)) = (nodes, root.get("steps")) {
+        faults.add(&at.at, "steps is empty; a scenario shows something in at least one step");
+    }
+    let mut state = State { root, now: START, policy: None };
+    let policy = state.lay(root.get("policy"), faults);
+    let steps = nodes?.iter().filter_map(|node| step(node, &mut state, faults)).collect();
+    Some(Scenario { at: root.at.clone(), name: name?, policy: policy?, tenant: tenant?, entra, records, steps })
 }
 
-impl<'n> Reading<'n> {
-    fn scenario(&mut self) -> Option<Scenario> {
-        let faults = &mut self.faults;
-        let root = SCENARIO.check(self.root, faults)?;
-        let name = required(root, "name", "a scenario", faults).and_then(|n| text(n, "name", faults));
-        let tenant = root.get("tenant").map_or(Some(some_tenant()), |n| tenant(n, faults));
-        let entra = root.get("entra").map_or_else(Entra::default, |n| entra::start(n, faults));
-        let records = root.get("records").map(|n| records::start(n, faults)).unwrap_or_default();
-        let steps = required(root, "steps", "a scenario", faults).and_then(|n| list(n, "steps", faults));
-        if let (Some([]), Some(at)) = (steps, root.get("steps")) {
-            faults.add(&at.at, "steps is empty; a scenario shows something in at least one step");
-        }
+/// What goes on from step to step.
+struct State<'n> {
+    root: &'n Node,
+    now: Timestamp,
+    /// The policies so far, laid over each other.
+    policy: Option<Node>,
+}
 
-        let mut layers: Vec<_> = root.get("policy").map(Layer::of).into_iter().collect();
-        let policy = self.load(&layers, root.get("policy"));
-        if policy.is_none() {
-            // Its faults are told once, not again by every step that lays another policy over it.
-            layers.clear();
+impl State<'_> {
+    /// Lays a policy over those so far and loads the whole.
+    fn lay(&mut self, own: Option<&Node>, faults: &mut Faults) -> Option<Arc<Loaded>> {
+        let own = own.filter(|node| !node.is_null());
+        let layers: Vec<_> = self.policy.iter().chain(own).collect();
+        let loaded = merged(&layers, &[self.root], faults);
+        if let Some(own) = own {
+            let own = expand(own);
+            self.policy = Some(match self.policy.take() {
+                Some(lower) => over(lower, &own),
+                None => own,
+            });
         }
-        let mut clock = START;
-        let steps: Vec<_> = steps?.iter().filter_map(|node| self.step(node, &mut layers, &mut clock)).collect();
-        Some(Scenario { at: root.at.clone(), name: name?, policy: policy?, tenant: tenant?, entra, records, steps })
+        loaded.map(Arc::new)
     }
+}
 
-    /// Loads a policy that stands at a node of the document.
-    fn load(&mut self, layers: &[Layer], node: Option<&Node>) -> Option<Arc<Loaded>> {
-        match load(layers) {
-            Ok(loaded) => Some(Arc::new(loaded)),
-            Err(found) => {
-                let above = node.and_then(|n| self.root.pointer_to(&n.at)).unwrap_or_default();
-                self.of_policies.extend(found.into_iter().map(|f| Fault { pointer: format!("{above}{}", f.pointer), ..f }));
-                None
-            }
+fn step(node: &Node, state: &mut State<'_>, faults: &mut Faults) -> Option<Step> {
+    let node = STEP.check(node, faults)?;
+    if let Some(at) = node.get("now")
+        && let Some(now) = instant(at, "now", faults)
+    {
+        if now < state.now {
+            faults.add(&at.at, format!("now goes back behind {}; the clock of a scenario only goes on", state.now));
         }
+        state.now = now;
     }
-
-    fn step(&mut self, node: &'n Node, layers: &mut Vec<Layer>, clock: &mut Timestamp) -> Option<Step> {
-        let faults = &mut self.faults;
-        let node = STEP.check(node, faults)?;
-        if let Some(at) = node.get("now")
-            && let Some(now) = instant(at, "now", faults)
-        {
-            if now < *clock {
-                faults.add(&at.at, format!("now goes back behind {clock}; the clock of a scenario only goes on"));
-            }
-            *clock = now;
-        }
-        let run = node.get("run").map_or(Some(RunKind::Full), |n| word(n, "run", RUNS, faults));
-        let verdict = verdict(node, faults);
-        let edit = node.get("edit").map(|n| records::edit(n, faults)).unwrap_or_default();
-        let entra = node.get("entra").map(|n| entra_step(n, faults)).unwrap_or_default();
-        let expect = node.get("expect").map(|n| expect::read(n, faults));
-        let policy = match node.get("policy") {
-            None => Some(None),
-            Some(own) => {
-                layers.push(Layer::of(own));
-                let loaded = self.load(layers, Some(own));
-                if loaded.is_none() {
-                    layers.pop();
-                }
-                loaded.map(Some)
-            }
-        };
-        let expect = match expect {
-            None => None,
-            Some(read) => Some(read?),
-        };
-        Some(Step { at: node.at.clone(), now: *clock, verdict, policy: policy?, edit, entra, run: run?, expect })
-    }
+    let run = node.get("run").map_or(Some(RunKind::Full), |n| word(n, "run", RUNS, faults));
+    let verdict = verdict(node, faults);
+    let policy = node.get("policy").map(|own| state.lay(Some(own), faults));
+    let edit = node.get("edit").map(|n| records::edit(n, faults)).unwrap_or_default();
+    let entra = node.get("entra").map(|n| entra_step(n, faults)).unwrap_or_default();
+    let expect = node.get("expect").map(|n| expect::read(n, faults));
+    // Not given is fine; given and faulty is not.
+    let policy = policy.map_or(Some(None), |read| read.map(Some));
+    let expect = expect.map_or(Some(None), |read| read.map(Some));
+    Some(Step { at: node.at.clone(), now: state.now, verdict, policy: policy?, edit, entra, run: run?, expect: expect? })
 }
 
 fn some_tenant() -> Tenant {
