@@ -18,7 +18,7 @@ use model::SourceId;
 use model::directory::{Capabilities, Cursor, Feed, Page, Sku};
 
 /// A directory of one tenant.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub enum Source {
     /// Microsoft Graph.
     Graph(GraphSource),

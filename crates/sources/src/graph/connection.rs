@@ -58,8 +58,9 @@ impl Endpoints {
         if ["common", "organizations", "consumers"].iter().any(|word| tenant.eq_ignore_ascii_case(word)) {
             return bad("the tenant", "must be one tenant's id or domain, because an app signs in to one tenant at a time");
         }
-        if connection.client_id.trim().is_empty() {
-            return bad("the client id", "is empty: copy “Application (client) ID” from the app registration");
+        let client_id = connection.client_id.trim();
+        if client_id.is_empty() || !client_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            return bad("the client id", "is none: copy “Application (client) ID” from the app registration");
         }
         if connection.secret.expose_secret().is_empty() {
             return bad("the client secret", "is empty: save it with `rollcall secrets set`");

@@ -24,6 +24,7 @@ use model::directory::{Capabilities, Cursor, Feed, Page};
 use page::DeltaPage;
 use quota::{Account, Governor};
 use request::{Ask, Parse, Route, SERVICE};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use token::Tokens;
 use url::Url;
@@ -98,6 +99,15 @@ pub struct GraphSource {
     account: Account,
     priority: Priority,
     stats: Arc<Mutex<Stats>>,
+}
+
+impl fmt::Debug for GraphSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GraphSource")
+            .field("connection", &self.connection)
+            .field("priority", &self.priority)
+            .finish_non_exhaustive()
+    }
 }
 
 impl GraphSource {

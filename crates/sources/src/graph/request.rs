@@ -59,8 +59,6 @@ struct ErrorBody {
 struct GraphFault {
     #[serde(default)]
     code: String,
-    #[serde(default)]
-    message: String,
     #[serde(default, alias = "innererror", rename = "innerError")]
     inner: Option<Inner>,
 }
@@ -228,7 +226,8 @@ impl GraphSource {
             500 | 502 | 503 | 504 | 509 => {
                 After::Again(reply.retry_after().map_or(Setback::Failed, Setback::ToldToWait), server(trace))
             }
-            400 | 404 | 410 if ask.stored => {
+            // A 400 or 404 that is not Graph's own (a proxy's page) says nothing about the position, which is kept.
+            400 | 404 | 410 if ask.stored && (status == 410 || fault.is_some()) => {
                 let code = if code.is_empty() { format!("HTTP {status}") } else { code };
                 After::Final(Box::new(SourceError::Resync { code, trace }))
             }
@@ -270,5 +269,5 @@ fn is_lost_position(fault: &GraphFault) -> bool {
     let inner = fault.inner.as_ref().and_then(|i| i.code.as_deref()).unwrap_or_default();
     [fault.code.as_str(), inner].iter().any(|code| {
         ["syncStateNotFound", "resyncRequired", "Directory_ExpiredPageToken"].iter().any(|known| code.eq_ignore_ascii_case(known))
-    }) || fault.message.starts_with("DeltaLink older than")
+    })
 }

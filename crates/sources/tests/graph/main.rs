@@ -1,5 +1,6 @@
 //! The Graph source against servers over HTTP. One program, because linking costs more than running.
 
+mod contract;
 mod documented;
 mod odd_answers;
 mod rounds;

@@ -161,6 +161,14 @@ async fn a_lost_position_is_told_as_such_in_every_known_form() {
 }
 
 #[tokio::test]
+async fn a_proxy_in_between_does_not_cost_the_position() {
+    for status in [400, 404] {
+        let pretend = Pretend::graph(move |_, _| Answer::text(status, "<html>no such site</html>")).await;
+        assert_eq!(kind_of(users(&pretend.source(), &link_of(&pretend)).await), "not_graph");
+    }
+}
+
+#[tokio::test]
 async fn a_token_that_graph_does_not_take_is_replaced_once() {
     let pretend =
         Pretend::graph(|_, _| error(401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired."))
