@@ -121,7 +121,7 @@ async fn lists_page_filter_sort_and_count_and_refuse_what_needs_advanced_mode() 
     assert_eq!(seen.len(), 90);
     let guests = world.get("/v1.0/users?$filter=userType eq 'Guest'&$select=userPrincipalName").await.json();
     assert!(guests["value"].as_array().is_some_and(|v| !v.is_empty() && v.iter().all(|u| u["userPrincipalName"].as_str().is_some_and(|n| n.contains("#EXT#")))));
-    for needs in ["$filter=userType ne 'Guest'", "$filter=not(accountEnabled eq true)", "$filter=endswith(mail,'example')", "$filter=accountEnabled eq true&$orderby=displayName", "$search=\"displayName:a\"", "$top=1000", "$skip=5", "$filter=aboutMe eq 'x'", "$expand=drives"] {
+    for needs in ["$filter=userType ne 'Guest'", "$filter=not(accountEnabled eq true)", "$filter=endswith(mail,'example')", "$filter=accountEnabled eq true&$orderby=displayName", "$search=\"displayName:a\"", "$top=1000", "$skip=5", "$filter=aboutMe eq 'x'", "$expand=drives", "$select=manager", "$select=unheardOf"] {
         let answer = world.get(&format!("/v1.0/users?{needs}")).await;
         assert_eq!(answer.status, 400, "{needs}: {}", answer.text);
         assert!(!answer.header("request-id").is_empty());

@@ -1,7 +1,7 @@
 //! `/users/delta` and `/groups/delta`: options, tokens and links around the rounds of [`crate::delta`].
 
 use super::Call;
-use super::query::{Type, filter, select};
+use super::query::{Place, Type, filter, select};
 use crate::delta::{Paging, begin, page};
 use crate::faults::Form;
 use crate::properties::{GROUP_DEFAULT, GroupProp, USER_DEFAULT, UserProp};
@@ -61,7 +61,7 @@ impl Call<'_> {
     }
 
     fn delta_select(&self, users: bool) -> Result<u128, Fault> {
-        let wanted = select(self.tenant, &self.query, if users { Type::User } else { Type::Group }, true)?;
+        let wanted = select(self.tenant, &self.query, if users { Type::User } else { Type::Group }, Place::Delta)?;
         if users && wanted.user & UserProp::SignInActivity.bit() != 0 {
             return Err(Fault::unsupported("The property 'signInActivity' is not supported in delta queries."));
         }

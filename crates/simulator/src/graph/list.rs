@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::filter::Filter;
-use super::query::{Select, Type, filter, select};
+use super::query::{Place, Select, Type, filter, select};
 use super::{Call, read::put_object};
 use crate::directory::Unset;
 use crate::properties::UserProp;
@@ -156,7 +156,7 @@ impl Call<'_> {
 
     fn wanted(&self, kind: Type, context: &str) -> Result<Wanted, Fault> {
         self.query.only(&["$top", "$skiptoken", "$filter", "$search", "$count", "$orderby", "$select", "$expand"])?;
-        let select = select(self.tenant, &self.query, kind, true)?;
+        let select = select(self.tenant, &self.query, kind, Place::List)?;
         self.check_sign_in_activity(select.user)?;
         let most = if select.explicit && select.user & UserProp::SignInActivity.bit() != 0 { 500 } else { 999 };
         let top = match self.query.get("$top") {

@@ -92,24 +92,37 @@ pub struct Select {
     pub explicit: bool,
 }
 
+/// Where a `$select` stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Of one object.
+    Object,
+    /// Of a collection.
+    List,
+    /// Of a delta round, which takes relationships too.
+    Delta,
+}
+
 /// Reads `$select`.
 ///
 /// # Errors
-/// 400 for an unknown property; 501 for one that lists do not carry.
-pub fn select(tenant: &Tenant, query: &Query, kind: Type, list: bool) -> Result<Select, Fault> {
+/// 400 for an unknown property, or a relationship outside delta; 501 for a property that lists do not carry.
+pub fn select(tenant: &Tenant, query: &Query, kind: Type, place: Place) -> Result<Select, Fault> {
     let Some(text) = query.get("$select").filter(|s| !s.trim().is_empty()) else {
         return Ok(Select { user: USER_DEFAULT, group: GROUP_DEFAULT, explicit: false });
     };
     let mut wanted = Select { user: UserProp::Id.bit(), group: GroupProp::Id.bit(), explicit: true };
     for name in text.split(',').map(str::trim).filter(|n| !n.is_empty()) {
-        let (user, group) = (tenant.user_prop(name), GroupProp::find(name));
+        let property = |related: bool| place == Place::Delta || !related;
+        let user = tenant.user_prop(name).filter(|p| property(*p == UserProp::Manager));
+        let group = GroupProp::find(name).filter(|p| property(matches!(p, GroupProp::Members | GroupProp::Owners)));
         let fits = match kind {
             Type::User => user.is_some(),
             Type::Group => group.is_some(),
             Type::Any => user.is_some() || group.is_some(),
         };
         if !fits {
-            if list && kind != Type::Group && NOT_IN_LISTS.iter().any(|n| n.eq_ignore_ascii_case(name)) {
+            if place != Place::Object && kind != Type::Group && NOT_IN_LISTS.iter().any(|n| n.eq_ignore_ascii_case(name)) {
                 return Err(Fault::new(501, "NotImplemented", "This operation target is not yet supported."));
             }
             let resource = if kind == Type::Group { "group" } else { "user" };

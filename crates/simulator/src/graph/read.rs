@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::query::{Select, Type, select};
+use super::query::{Place, Select, Type, select};
 use super::Call;
 use crate::directory::Unset;
 use crate::people::companies::{SITES, SKUS};
@@ -46,7 +46,7 @@ impl Call<'_> {
     pub(super) fn read_user(&self, key: &str) -> Result<Reply, Fault> {
         self.query.only(&["$select", "$expand"])?;
         let state = self.tenant.read();
-        let wanted = select(self.tenant, &self.query, Type::User, false)?;
+        let wanted = select(self.tenant, &self.query, Type::User, Place::Object)?;
         self.check_sign_in_activity(wanted.user & if wanted.explicit { u128::MAX } else { 0 })?;
         if wanted.explicit && wanted.user & UserProp::SignInActivity.bit() != 0 && crate::seed::parse_guid(key).is_none() {
             return Err(Fault::bad_request("Get By Key only supports UserId and the key has to be a valid Guid."));
@@ -72,7 +72,7 @@ impl Call<'_> {
     pub(super) fn read_group(&self, key: &str) -> Result<Reply, Fault> {
         self.query.only(&["$select"])?;
         let state = self.tenant.read();
-        let wanted = select(self.tenant, &self.query, Type::Group, false)?;
+        let wanted = select(self.tenant, &self.query, Type::Group, Place::Object)?;
         let group = self.live_group(&state, key)?;
         Ok(Reply::json(200, self.entity(&state, "groups", Object::Group(group), wanted, false)))
     }
@@ -81,7 +81,7 @@ impl Call<'_> {
         self.query.only(&["$select"])?;
         let state = self.tenant.read();
         let user = self.live_user(&state, key)?;
-        let wanted = select(self.tenant, &self.query, Type::User, false)?;
+        let wanted = select(self.tenant, &self.query, Type::User, Place::Object)?;
         let manager = self.tenant.manager(&state, user).ok_or_else(|| Fault::not_found("manager"))?;
         Ok(Reply::json(200, self.entity(&state, "directoryObjects", Object::User(manager), wanted, true)))
     }
@@ -98,7 +98,7 @@ impl Call<'_> {
         self.query.only(&["$select"])?;
         let state = self.tenant.read();
         let object = self.deleted(&state, key)?;
-        let wanted = select(self.tenant, &self.query, Type::Any, false)?;
+        let wanted = select(self.tenant, &self.query, Type::Any, Place::Object)?;
         Ok(Reply::json(200, self.entity(&state, "directoryObjects", object, wanted, true)))
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::query::{Select, Type, select};
+use super::query::{Place, Select, Type, select};
 use super::{Call, refused};
 use crate::reply::{Fault, Reply};
 use crate::tenant::{Life, Object};
@@ -21,7 +21,7 @@ impl Call<'_> {
     }
 
     fn whole(&self) -> Result<Select, Fault> {
-        select(self.tenant, &self.query, Type::Any, false)
+        select(self.tenant, &self.query, Type::Any, Place::Object)
     }
 
     pub(super) fn create_user(&self) -> Result<Reply, Fault> {
