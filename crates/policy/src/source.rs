@@ -75,11 +75,6 @@ pub(crate) fn source(node: &Node, target: &Field, faults: &mut Faults) -> Option
             return None;
         }
     };
-    let is_manager = source == Source::Attribute(vec![Step::Name(MANAGER.to_owned())]);
-    if is_manager != (*target == Field::MANAGER) {
-        faults.add(&node.at, "source: manager belongs to the field manager, and that field takes no other source".to_owned());
-        return None;
-    }
     if is_list(&source) && Field::STANDARD.contains(&target.as_str()) && *target != Field::ADDITIONAL_EMAILS {
         faults.add(
             &node.at,
@@ -109,10 +104,10 @@ fn path(written: &str) -> Result<Vec<Step>, Bad> {
     }
     let end = written.find(|c| !in_name(c)).unwrap_or(written.len());
     let (name, mut rest) = written.split_at(end);
-    if name == "signInActivity" {
+    if [MANAGER, "signInActivity"].contains(&name) {
         return Err(Bad::NotYet(name.to_owned()));
     }
-    if name != MANAGER && !is_attribute(name) {
+    if !is_attribute(name) {
         return Err(Bad::Said(match () {
             () if name == "id" => "the object id is the link itself and cannot be mapped".to_owned(),
             () if name.is_empty() => format!("{written:?} does not begin with an attribute's name"),

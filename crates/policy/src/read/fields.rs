@@ -23,7 +23,7 @@ const DECIDED: [(&str, &str); 5] = [
 ];
 
 /// Fields that belong to the format and are not written yet.
-const NOT_YET: [&str; 4] = ["licence_type", "cabs", "extra_roles", "last_sign_in"];
+const NOT_YET: [&str; 5] = ["licence_type", "cabs", "extra_roles", "last_sign_in", "manager"];
 
 type Mappings = PerKind<BTreeMap<Field, Mapping>>;
 
