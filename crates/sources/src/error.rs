@@ -5,7 +5,6 @@ use std::time::Duration;
 /// Why a directory could not be read. The text is one sentence with the next step; ids for support are in [`SourceError::trace`].
 /// Neither a secret nor a token is ever part of it.
 #[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
 pub enum SourceError {
     /// The connection itself is wrong: an address that is none, or one that would send secrets in the clear.
     #[error("{what} {problem}")]

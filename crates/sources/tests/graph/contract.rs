@@ -44,14 +44,16 @@ impl Proxy {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn neither_our_client_nor_the_simulator_violates_the_contract() {
     let tool = std::env::var_os("ROLLCALL_CONTRACTS").map(|folder| PathBuf::from(folder).join("tools/contract-proxy"));
-    let Some(tool) = tool.filter(|tool| tool.exists() && std::process::Command::new("npm").arg("--version").output().is_ok()) else {
+    let Some(tool) = tool.filter(|tool| tool.exists() && std::process::Command::new("npm").arg("--version").output().is_ok())
+    else {
         println!("skipped: needs ROLLCALL_CONTRACTS to name a folder with tools/contract-proxy, and npm");
         return;
     };
     // The proxy's port must be known before it starts, because the simulator puts it into its links.
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address").port();
     let public_url = format!("http://127.0.0.1:{port}");
-    let options = Options { tenants: 1, users: 60, groups: 8, page_size: 20, public_url: Some(public_url.clone()), ..Options::default() };
+    let options =
+        Options { tenants: 1, users: 60, groups: 8, page_size: 20, public_url: Some(public_url.clone()), ..Options::default() };
     let simulator = Simulator::start(options).await.expect("a simulator");
     let direct = format!("http://{}", simulator.addr());
     let proxy = Proxy::start(&tool, &direct, port).await;
@@ -78,5 +80,8 @@ async fn neither_our_client_nor_the_simulator_violates_the_contract() {
     source.deleted_users(&["nobody".into()]).await.expect("an answer");
     source.check().await.expect("an answer");
     let (clean, report) = proxy.verdict().await;
+    println!("{report}");
     assert!(clean, "{report}");
+    // A proxy that saw nothing finds nothing.
+    assert!(!report.contains(" 0 log lines of traffic"), "{report}");
 }
