@@ -3,16 +3,19 @@
 
 use crate::claims::Claims;
 use crate::groups::Reach;
+use crate::lifecycle;
 use crate::matching;
 use crate::merge::Mappings;
 use crate::rules::{Chosen, Rules, Won};
 use crate::scope::{self, ScopeCheck};
 use crate::username;
+use crate::write;
 use model::directory::Presence;
 use model::facts::{Answers, Linked, Questions, TenantFacts, UserFacts};
-use model::plan::{Decision, Outcome, ReviewItem, Standing};
+use model::plan::{Decision, LinkState, Outcome, ReviewItem, Standing};
 use model::policy::{PerKind, Policy, Rule};
 use model::reason::{Cause, Reason, ReviewWhy};
+use model::records::{Deactivated, Person};
 use model::run::RunKind;
 use model::{GroupKey, Kind, RuleId, SourceId, Status, text};
 use std::borrow::Cow;
@@ -135,6 +138,34 @@ impl Planner {
             }
         }
         questions
+    }
+
+    /// The bookkeeping of a record that counts as applied with what Entra holds of its user now, so that every difference is a local
+    /// edit (ruling 14): for records that come into the house linked already.
+    #[must_use]
+    pub fn adopt(&self, user: &UserFacts, person: &Person, deactivated_by_sync: bool) -> LinkState {
+        let selection = self.select(user);
+        let kind = person.kind;
+        let mut state = match &selection {
+            Selection::Rule(won) if won.compiled.rule.then.kind.kinds().contains(&kind) => match won.compiled.place(kind) {
+                Ok(place) => self.booking(user, kind, &write::Standing { rule: &won.compiled.rule, place }),
+                Err(_) => LinkState::default(),
+            },
+            _ => LinkState::default(),
+        };
+        let enabled = scope::is_enabled(user);
+        state.applied_hash = Some(user.change_hash);
+        state.policy_digest = Some(self.mappings.of(kind).stamp().to_owned());
+        state.enabled_applied = Some(enabled);
+        let out = person.status != Status::Active || !person.access;
+        let acts = !enabled && lifecycle::disabled_deactivates(self.policy.lifecycle.of(kind));
+        if out {
+            let cause = causes(user, &selection).into_iter().max();
+            state.deactivated_by = Some(Deactivated { by_sync: deactivated_by_sync, cause });
+        } else if acts && !is_gone(user) {
+            state.deactivated_by = Some(Deactivated { by_sync: false, cause: Some(Cause::Disabled) });
+        }
+        state
     }
 
     /// Decides these users, each exactly once.

@@ -1,7 +1,9 @@
 //! The guard: weighs a whole plan and says why it must wait for a person. Integers only (ruling 25).
 
-use model::plan::{Hold, Weights};
+use model::RuleId;
+use model::plan::{Hold, LostGroup, Weights};
 use model::policy::{Guard, Percent};
+use serde::{Deserialize, Serialize};
 
 /// Removals or absentees below this are never a share worth stopping for: 1 of 5 people is 20 % (ruling 81).
 const SHARE_FLOOR: i64 = 3;
@@ -74,4 +76,39 @@ fn weigh_removals(guard: &Guard, w: &Weights, holds: &mut Vec<Hold>) {
 fn exceeded(share: Percent, part: i64, whole: i64, floor: i64) -> bool {
     let floor = if share.0 == 0 { 1 } else { floor };
     part >= floor && share.exceeded(part, whole)
+}
+
+/// A group that an enabled rule names, as one run saw it: kept with the last applied run, to be compared with the next (ruling 83).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleGroup {
+    /// The rule.
+    pub rule: RuleId,
+    /// The id or the name, as the rule says it.
+    pub reference: String,
+    /// Its name for people; the reference when the directory does not hold it.
+    pub name: String,
+    /// The directory holds it.
+    pub found: bool,
+    /// It has members.
+    pub populated: bool,
+}
+
+/// Groups that the last applied run found and that are gone now, or had members and have none. A group that was never found is a
+/// matter for a warning. `removals` tells how many removals follow for users whom a rule had selected.
+#[must_use]
+pub fn lost(before: &[RuleGroup], now: &[RuleGroup], removals: impl Fn(&RuleId) -> i64) -> Vec<LostGroup> {
+    let then = |g: &RuleGroup| before.iter().find(|b| b.rule == g.rule && b.reference == g.reference && b.found);
+    now.iter()
+        .filter_map(|group| {
+            let then = then(group)?;
+            let emptied = group.found;
+            let is_lost = !group.found || (then.populated && !group.populated);
+            is_lost.then(|| LostGroup {
+                group: then.name.clone(),
+                rule: group.rule.clone(),
+                emptied,
+                removals: removals(&group.rule),
+            })
+        })
+        .collect()
 }

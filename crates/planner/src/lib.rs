@@ -23,6 +23,7 @@ mod scope;
 mod source;
 mod unlinked;
 mod username;
+pub mod world;
 mod write;
 
 pub use claims::Claims;

@@ -1,0 +1,176 @@
+//! A world in memory: a directory and a PSA that answer the planner's questions as a store would, and carry out its plans. Runs
+//! scenarios, a policy's unit tests, without server, database or network.
+
+mod apply;
+mod directory;
+mod edit;
+mod judge;
+mod plan;
+mod records;
+mod shown;
+
+pub use judge::Failure;
+pub use shown::{Shown, ShownChange, ShownReport, ShownReview, plan_json};
+
+use crate::guard::RuleGroup;
+use directory::Directory;
+use model::plan::ReviewItem;
+use model::plan::{Change, LinkState};
+use model::{PersonId, SourceId, UserKey};
+use plan::Planned;
+use policy::Loaded;
+use policy::scenario::{Scenario, Step, Verdict};
+use records::Psa;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+/// How a scenario went.
+#[derive(Debug, Clone)]
+pub struct ScenarioResult {
+    /// Its name.
+    pub name: String,
+    /// Where it begins, as file:line:column.
+    pub at: String,
+    /// Its steps, in order.
+    pub steps: Vec<StepResult>,
+}
+
+impl ScenarioResult {
+    /// Whether every expectation was met.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.steps.iter().all(|s| s.failures.is_empty())
+    }
+}
+
+/// How a step went.
+#[derive(Debug, Clone)]
+pub struct StepResult {
+    /// Its number, from 1.
+    pub number: usize,
+    /// Where it stands, as file:line:column.
+    pub at: String,
+    /// The plan, as shown to a person.
+    pub shown: Shown,
+    /// Expectations that were not met; none when there were none.
+    pub failures: Vec<Failure>,
+}
+
+/// Runs a scenario: plans and applies step by step, and judges what each step expects.
+#[must_use]
+pub fn run_scenario(scenario: &Scenario) -> ScenarioResult {
+    let mut world = World::new(scenario);
+    let steps = scenario.steps.iter().enumerate().map(|(at, step)| world.step(at + 1, step)).collect();
+    ScenarioResult { name: scenario.name.clone(), at: scenario.at.to_string(), steps }
+}
+
+/// Everything there is.
+#[derive(Debug, Clone)]
+pub(crate) struct World {
+    pub(crate) policy: Arc<Loaded>,
+    pub(crate) domain: String,
+    /// The client the tenant is mapped to, as written.
+    pub(crate) client: Option<String>,
+    /// Milliseconds since 1970.
+    pub(crate) now: i64,
+    pub(crate) directory: Directory,
+    pub(crate) psa: Psa,
+    /// Open review items.
+    pub(crate) reviews: BTreeMap<UserKey, ReviewItem>,
+    /// Removals of records, newest last.
+    pub(crate) ledger: Vec<Removal>,
+    /// The plan that waits for a person.
+    pub(crate) held: Option<Pending>,
+    /// Whose removal a person rejected, with what it was decided from.
+    pub(crate) rejected: Option<BTreeMap<UserKey, plan::Inputs>>,
+    /// What the last applied run saw.
+    pub(crate) seen: Seen,
+}
+
+/// A removal in the ledger.
+#[derive(Debug, Clone)]
+pub(crate) struct Removal {
+    pub(crate) person: PersonId,
+    pub(crate) at: i64,
+    pub(crate) approved: bool,
+    pub(crate) undone: bool,
+}
+
+/// What a plan writes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pending {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) bookings: Vec<(PersonId, LinkState)>,
+}
+
+/// What the last applied run saw of the source, for the guard.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    pub(crate) present: BTreeSet<SourceId>,
+    pub(crate) groups: Vec<RuleGroup>,
+}
+
+impl World {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let mut world = Self {
+            policy: scenario.policy.clone(),
+            domain: scenario.tenant.domain.clone(),
+            client: scenario.tenant.client.clone(),
+            now: policy::scenario::START.as_millisecond(),
+            directory: Directory::default(),
+            psa: Psa::default(),
+            reviews: BTreeMap::new(),
+            ledger: Vec::new(),
+            held: None,
+            rejected: None,
+            seen: Seen::default(),
+        };
+        world.directory.told(&scenario.entra);
+        world.begin(&scenario.records);
+        world.seen = world.look();
+        world
+    }
+
+    /// Carries out one step, in the order of ruling 112.
+    fn step(&mut self, number: usize, step: &Step) -> StepResult {
+        let mut failures = Vec::new();
+        self.now = step.now.as_millisecond();
+        match (step.verdict, self.held.take()) {
+            (None, held) => self.held = held,
+            (Some(Verdict::Approve), Some(plan)) => self.apply(&plan, true),
+            (Some(Verdict::Reject), Some(plan)) => self.reject(&plan),
+            (Some(_), None) => failures.push(Failure::at(&step.at, "no plan is held, so there is nothing to approve or reject")),
+        }
+        if let Some(policy) = &step.policy {
+            self.policy = policy.clone();
+        }
+        failures.extend(self.edit(&step.edit));
+        self.directory.change(&step.entra);
+        let absentees = self.directory.read(step.run, &self.seen.present);
+        let planned = self.plan(step.run, number == 1, absentees);
+        let shown = self.show(&planned);
+        if let Some(expect) = &step.expect {
+            failures.extend(judge::judge(expect, &shown));
+        }
+        self.conclude(planned);
+        StepResult { number, at: step.at.to_string(), shown, failures }
+    }
+
+    /// Applies a plan that nothing holds.
+    fn conclude(&mut self, planned: Planned) {
+        if planned.holds.is_empty() {
+            self.apply(&planned.pending, false);
+            self.held = None;
+        } else {
+            self.held = Some(planned.pending);
+        }
+    }
+
+    fn reject(&mut self, plan: &Pending) {
+        let users: HashSet<UserKey> = plan.changes.iter().filter(|c| c.effects.removal).map(|c| c.user).collect();
+        let mut rejected = self.rejected.take().unwrap_or_default();
+        rejected.extend(users.iter().filter_map(|user| Some((*user, self.inputs(*user)?))));
+        self.rejected = Some(rejected);
+        self.seen = self.look();
+    }
+}

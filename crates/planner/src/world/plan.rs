@@ -1,0 +1,284 @@
+//! Planning in the world: the same three functions as in a run, answered from memory.
+
+use super::records::TENANT;
+use super::{Pending, Seen, World};
+use crate::guard::{self, RuleGroup};
+use crate::{Claims, Planner};
+use model::address::AddressKey;
+use model::attributes::Hash;
+use model::directory::Presence;
+use model::facts::{Answers, Candidate, CandidateLink, GroupFacts, Questions, ReviewFacts, TenantFacts, UserFacts};
+use model::plan::{Decision, Hold, Report, Weights};
+use model::policy::ClientRef;
+use model::reason::Cause;
+use model::run::RunKind;
+use model::{Field, GroupKey, Kind, PersonId, RuleId, SourceId, Status, UserKey, Value, text};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// Users of a batch: small, so that scenarios of any size go through more than one.
+const BATCH: usize = 64;
+
+/// Milliseconds of the window in which removals count together (ruling 82).
+const WINDOW: i64 = 24 * 60 * 60 * 1000;
+
+/// A plan with everything there is to say about it.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) pending: Pending,
+    pub(crate) decisions: Vec<Decision>,
+    pub(crate) holds: Vec<Hold>,
+}
+
+impl Planned {
+    pub(crate) fn reports(&self) -> impl Iterator<Item = &Report> {
+        self.decisions.iter().flat_map(|d| &d.reports)
+    }
+}
+
+/// What a removal was decided from: while none of it changes, a rejection stands (ruling 111).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Inputs {
+    digest: String,
+    change_hash: Hash,
+    presence: Presence,
+    groups: Vec<GroupKey>,
+    records: Vec<(PersonId, i64)>,
+}
+
+impl World {
+    /// Plans for everyone: a delta run decides the same as a full one, but for drift and missing users.
+    pub(super) fn plan(&mut self, run: RunKind, first: bool, absentees: i64) -> Planned {
+        self.forget_rejection();
+        let planner = self.planner(run);
+        let order: Vec<SourceId> = self.directory.users.keys().cloned().collect();
+        let (mut decisions, rest) = self.decide(&planner, &order, BATCH);
+        decisions.extend(rest);
+        // A record that another user takes over is not taken out of use first.
+        let replaced: HashSet<PersonId> = decisions.iter().flat_map(|d| d.replaces.iter().copied()).collect();
+        let mut pending = Pending::default();
+        for decision in &decisions {
+            let taken_over = |record: Option<PersonId>| {
+                record.is_some_and(|r| replaced.contains(&r) && !decision.replaces.contains(&r))
+            };
+            pending.changes.extend(decision.changes.iter().filter(|c| !taken_over(c.record)).cloned());
+            pending.bookings.extend(decision.bookings.iter().filter(|(r, _)| !taken_over(Some(*r))).cloned());
+            match &decision.review {
+                Some(item) => self.reviews.insert(decision.user, item.clone()),
+                None => self.reviews.remove(&decision.user),
+            };
+        }
+        let weights = self.weigh(&planner, &pending, first, absentees);
+        let holds = guard::weigh(&self.policy.policy.guard, &weights);
+        Planned { pending, decisions, holds }
+    }
+
+    /// Runs the planner over users in any order and any batch size: first those with records, then the others by id.
+    pub(crate) fn decide(&self, planner: &Planner, order: &[SourceId], batch: usize) -> (Vec<Decision>, Vec<Decision>) {
+        let facts: Vec<UserFacts> = order.iter().filter_map(|id| self.facts(id, planner)).collect();
+        let (linked, mut unlinked): (Vec<UserFacts>, Vec<UserFacts>) =
+            facts.into_iter().partition(|f| f.links.iter().any(|l| l.person.status != Status::Archived));
+        unlinked.sort_by(|a, b| a.id.cmp(&b.id));
+        let index = Index::of(self);
+        let mut claims = Claims::default();
+        let run = |users: &[UserFacts], claims: &mut Claims| -> Vec<Decision> {
+            let batches = users.chunks(batch.max(1));
+            batches.flat_map(|users| planner.decide(users, &index.answer(&planner.questions(users)), claims)).collect()
+        };
+        let mut first = run(&linked, &mut claims);
+        let again = claims.settle();
+        let find = |key: &UserKey| linked.iter().find(|f| f.key == *key).cloned();
+        for decision in run(&again.iter().filter_map(find).collect::<Vec<_>>(), &mut claims) {
+            if let Some(before) = first.iter_mut().find(|d| d.user == decision.user) {
+                *before = decision;
+            }
+        }
+        let second = run(&unlinked, &mut claims);
+        (first, second)
+    }
+
+    /// The policy made ready for what the directory holds now.
+    pub(crate) fn planner(&self, run: RunKind) -> Planner {
+        let policy = &self.policy.policy;
+        let groups = &self.directory.groups;
+        let facts = groups.iter().map(|(id, g)| GroupFacts { key: g.key, id: id.clone(), name: g.name.clone(), created: g.created });
+        let nested = groups.values().flat_map(|outer| {
+            outer.members.iter().filter_map(|m| groups.get(m)).map(|inner| (outer.key, inner.key))
+        });
+        let named = policy.rules.iter().filter_map(|r| match &r.then.client {
+            ClientRef::Named(reference) => Some(reference),
+            ClientRef::FromTenant => None,
+        });
+        let mut sites = HashMap::new();
+        for (id, site) in &self.psa.sites {
+            sites.entry((site.client, text::fold(&site.name))).or_insert(*id);
+        }
+        for (id, site) in &self.psa.sites {
+            sites.insert((site.client, text::fold(&site.id)), *id);
+        }
+        let tenant = TenantFacts {
+            tenant: TENANT,
+            domain: self.domain.clone(),
+            client: self.client.as_deref().and_then(|c| self.psa.client(c)),
+            now: self.now,
+            run,
+            skus: self.directory.licences(),
+            groups: facts.collect(),
+            nested: nested.collect(),
+            clients: named.filter_map(|c| Some((c.clone(), self.psa.client(c)?))).collect(),
+            sites,
+            spared: self.rejected.iter().flat_map(|r| r.keys().copied()).collect(),
+        };
+        Planner::new(policy, &self.policy.digest, tenant)
+    }
+
+    /// One user as the planner is told of them.
+    pub(crate) fn facts(&self, id: &SourceId, planner: &Planner) -> Option<UserFacts> {
+        let user = self.directory.users.get(id)?;
+        let review = self.reviews.get(&user.key).map(|item| ReviewFacts {
+            why: item.why,
+            dismissed: false,
+            candidates: item.candidates.clone(),
+            other: item.other.clone(),
+        });
+        Some(UserFacts {
+            key: user.key,
+            id: id.clone(),
+            attributes: user.attributes.clone(),
+            change_hash: user.attributes.change_hash(),
+            presence: user.presence,
+            manager: user.manager.clone(),
+            groups: self.groups_of(id).filter(|g| planner.is_relevant(*g)).collect(),
+            links: self.psa.of_user(user.key).filter_map(super::records::Row::linked).collect(),
+            review,
+        })
+    }
+
+    fn groups_of<'a>(&'a self, id: &'a SourceId) -> impl Iterator<Item = GroupKey> + 'a {
+        self.directory.groups.values().filter(|g| g.members.contains(id)).map(|g| g.key)
+    }
+
+    /// What a user's removal is decided from.
+    pub(super) fn inputs(&self, key: UserKey) -> Option<Inputs> {
+        let (id, user) = self.directory.by_key(key)?;
+        Some(Inputs {
+            digest: self.policy.digest.clone(),
+            change_hash: user.attributes.change_hash(),
+            presence: user.presence,
+            groups: self.groups_of(id).collect(),
+            records: self.psa.of_user(key).map(|r| (r.person.id, r.person.version)).collect(),
+        })
+    }
+
+    /// A rejection is for the removal set as a whole: once one of its inputs has changed, all of it is planned again.
+    fn forget_rejection(&mut self) {
+        let stands = |r: &std::collections::BTreeMap<UserKey, Inputs>| {
+            r.iter().all(|(user, inputs)| self.inputs(*user).as_ref() == Some(inputs))
+        };
+        if !self.rejected.as_ref().is_some_and(stands) {
+            self.rejected = None;
+        }
+    }
+
+    /// What the source looks like, for the next plan to be compared with.
+    pub(super) fn look(&self) -> Seen {
+        Seen {
+            present: self.directory.present().map(|(id, _)| id.clone()).collect(),
+            groups: self.rule_groups(&self.planner(RunKind::Full)),
+        }
+    }
+
+    fn rule_groups(&self, planner: &Planner) -> Vec<RuleGroup> {
+        let group = |key: &GroupKey| self.directory.groups.values().find(|g| g.key == *key);
+        let is_there = |m: &SourceId| {
+            self.directory.groups.contains_key(m)
+                || self.directory.users.get(m).is_some_and(|u| u.presence == Presence::Present)
+        };
+        let named = planner.named_groups().into_iter();
+        named
+            .map(|named| RuleGroup {
+                name: named.groups.first().and_then(group).map_or_else(|| named.reference.clone(), |g| g.name.clone()),
+                found: !named.groups.is_empty(),
+                populated: named.groups.iter().filter_map(group).any(|g| g.members.iter().any(is_there)),
+                rule: named.rule,
+                reference: named.reference,
+            })
+            .collect()
+    }
+
+    fn weigh(&self, planner: &Planner, pending: &Pending, first_plan: bool, absentees: i64) -> Weights {
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let changes = &pending.changes;
+        let with = |wanted: fn(&model::plan::Change) -> bool| count(changes.iter().filter(|c| wanted(c)).count());
+        let is_counted = |id: &PersonId| {
+            self.psa.people.get(id).is_some_and(|r| r.link.is_some() && r.person.status == Status::Active)
+        };
+        let window = || self.ledger.iter().filter(|r| !r.undone && r.at > self.now - WINDOW && r.at <= self.now);
+        let gone: BTreeSet<PersonId> = window().map(|r| r.person).filter(|p| !is_counted(p)).collect();
+        let unapproved: BTreeSet<PersonId> = window().filter(|r| !r.approved).map(|r| r.person).collect();
+        let removals_of = |rule: &RuleId| {
+            let of_rule = changes.iter().filter(|c| c.effects.removal && c.effects.cause == Some(Cause::Unmapped));
+            count(of_rule.filter(|c| c.link.as_ref().and_then(|l| l.rule.as_ref()) == Some(rule)).count())
+        };
+        Weights {
+            changes: count(changes.len()),
+            linked: count(self.psa.people.keys().filter(|id| is_counted(id)).count()),
+            removed_in_window: count(gone.len()),
+            removals: with(|c| c.effects.removal),
+            returns: with(|c| c.effects.returns),
+            removals_in_window: count(unapproved.len()),
+            creates: with(|c| c.verb == model::plan::Verb::Create),
+            agent_creates: with(|c| c.verb == model::plan::Verb::Create && c.kind == Kind::Agent),
+            rekeys: with(|c| c.effects.rekey),
+            mirror_before: count(self.seen.present.len()),
+            mirror_after: count(self.directory.present().count()),
+            absentees,
+            lost_groups: guard::lost(&self.seen.groups, &self.rule_groups(planner), removals_of),
+            first_plan,
+            stands_for: changes.iter().flat_map(|c| c.stands_for.iter().cloned()).take(100).collect(),
+        }
+    }
+}
+
+/// The records by what the planner asks for.
+struct Index {
+    addresses: HashMap<AddressKey, Vec<Candidate>>,
+    usernames: HashMap<String, Vec<Candidate>>,
+    users: HashMap<SourceId, Vec<(Kind, PersonId)>>,
+}
+
+impl Index {
+    fn of(world: &World) -> Self {
+        let mut index = Self { addresses: HashMap::new(), usernames: HashMap::new(), users: HashMap::new() };
+        for row in world.psa.people.values().filter(|r| r.person.status != Status::Archived) {
+            let linked = row.link.as_ref().map(|l| CandidateLink {
+                tenant: l.tenant,
+                user: l.user,
+                source_id: l.source_id.clone(),
+                presence: world.directory.users.get(&l.source_id).map_or(Presence::Missing, |u| u.presence),
+                deactivated_by_sync: l.deactivated_by.as_ref().is_some_and(|d| d.by_sync),
+            });
+            let candidate = Candidate { person: Arc::new(row.person.clone()), linked };
+            let more = row.person.fields.get(&Field::ADDITIONAL_EMAILS).and_then(Value::as_array);
+            let more = more.into_iter().flatten().filter_map(Value::as_str);
+            let keys: BTreeSet<AddressKey> = row.person.email.as_deref().into_iter().chain(more).filter_map(AddressKey::of).collect();
+            for key in keys {
+                index.addresses.entry(key).or_default().push(candidate.clone());
+            }
+            if let Some(username) = row.person.username.as_deref() {
+                index.usernames.entry(text::fold(username)).or_default().push(candidate.clone());
+            }
+            if let Some(link) = &row.link {
+                index.users.entry(link.source_id.clone()).or_default().push((row.person.kind, row.person.id));
+            }
+        }
+        index
+    }
+
+    fn answer(&self, questions: &Questions) -> Answers {
+        let addresses = questions.addresses.iter().filter_map(|k| Some((k.clone(), self.addresses.get(k)?.clone())));
+        let usernames = questions.usernames.iter().filter_map(|k| Some((k.clone(), self.usernames.get(k)?.clone())));
+        let users = questions.users.iter().filter_map(|k| Some((k.clone(), self.users.get(k)?.clone())));
+        Answers { addresses: addresses.collect(), usernames: usernames.collect(), users: users.collect() }
+    }
+}
