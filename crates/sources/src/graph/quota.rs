@@ -4,6 +4,7 @@
 //! and are corrected by what answers say. Fairness needs no queue: who took much lately must leave as much again in the shared
 //! bucket, so that others get through first; a person's request need leave nothing.
 
+use super::tries::PATIENCE;
 use crate::surroundings::Surroundings;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -76,12 +77,25 @@ struct Bucket {
 
 impl Governor {
     /// Waits until the units may be spent, and spends them. Gives back how long that took.
-    pub async fn spend(&self, account: &Account, units: u32, priority: Priority, around: &Surroundings) -> Duration {
+    ///
+    /// # Errors
+    /// How long it would still take, when that is longer than [`PATIENCE`] in all.
+    pub async fn spend(
+        &self,
+        account: &Account,
+        units: u32,
+        priority: Priority,
+        around: &Surroundings,
+    ) -> Result<Duration, Duration> {
         let mut waited = Duration::ZERO;
         loop {
             let wait =
                 self.with(account, around.now_ms(), |app, tenant, now| try_spend(app, tenant, now, f64::from(units), priority));
-            let Some(ms) = wait else { return waited };
+            let Some(ms) = wait else { return Ok(waited) };
+            let still = Duration::from_secs_f64(ms / 1_000.0);
+            if waited + still > PATIENCE {
+                return Err(still);
+            }
             let pause = Duration::from_secs_f64(ms.clamp(1.0, LOOK_AGAIN_MS) / 1_000.0);
             waited += pause;
             around.pause(pause).await;
@@ -202,7 +216,7 @@ mod tests {
     }
 
     fn spend(g: &Governor, tenant: &str, units: u32, priority: Priority, around: &Surroundings) -> Duration {
-        g.spend(&account(tenant), units, priority, around).now_or_never().expect("pauses are instant")
+        g.spend(&account(tenant), units, priority, around).now_or_never().expect("pauses are instant").expect("within patience")
     }
 
     #[test]
@@ -246,6 +260,15 @@ mod tests {
         assert!(spend(&g, "a", 1, Priority::Background, &around) >= Duration::from_secs(7));
         g.refused(&account("a"), Some("Application/Read/app/a"), Duration::from_secs(7), &around);
         assert!(spend(&g, "b", 1, Priority::Person, &around) >= Duration::from_secs(7));
+    }
+
+    #[test]
+    fn a_long_refusal_is_told_at_once_instead_of_waited_for() {
+        let (g, around) = (Governor::default(), around());
+        g.refused(&account("a"), None, Duration::from_secs(3_600), &around);
+        let told = g.spend(&account("a"), 1, Priority::Person, &around).now_or_never().expect("pauses are instant");
+        assert_eq!(told, Err(Duration::from_secs(3_600)));
+        assert_eq!(around.now_ms(), 0);
     }
 
     #[test]

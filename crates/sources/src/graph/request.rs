@@ -93,6 +93,8 @@ impl GraphSource {
         let mut fresh = false;
         loop {
             let waited = self.graph.governor.spend(&self.account, ask.route.units, self.priority, around).await;
+            // Another request of this tenant was told to stay away for long: that holds for this one too.
+            let waited = waited.map_err(|retry_after| SourceError::Throttled { retry_after, trace: Box::default() })?;
             self.count(|stats| stats.waited += waited);
             let answer = self.try_once(&ask, &token, fresh).await;
             let after = match answer {

@@ -12,7 +12,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause of our own choosing.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long we wait for one answer in all because Microsoft says so. A longer wait is told to the caller, who has other tenants.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What went wrong with one try, as far as the next one is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
