@@ -295,7 +295,6 @@ CREATE TABLE changes (
     returns BIGINT NOT NULL,
     rekey BIGINT NOT NULL,
     cause TEXT,
-    removed_rule TEXT,
     sets_username BIGINT NOT NULL,
     manager_ref TEXT,
     unlink_user BIGINT,
@@ -322,8 +321,39 @@ CREATE INDEX outcomes_failed ON outcomes (change_id) WHERE failed = 1;
 CREATE TABLE bookings (
     id {KEY},
     person_id BIGINT NOT NULL,
+    user_id BIGINT NOT NULL,
     link_after TEXT NOT NULL
 );
+
+-- How each user of a run's first pass was counted, so that deciding again does not count twice.
+CREATE TABLE decided (
+    run_id BIGINT NOT NULL,
+    user_id BIGINT NOT NULL,
+    counted BIGINT NOT NULL,
+    PRIMARY KEY (run_id, user_id)
+) {NARROW};
+
+-- The groups the rules named when a plan was last applied, and whether anybody was in them (ruling 83).
+CREATE TABLE rule_groups (
+    tenant_id BIGINT NOT NULL,
+    rule TEXT NOT NULL,
+    named TEXT NOT NULL,
+    group_id BIGINT NOT NULL,
+    peopled BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, rule, named, group_id)
+) {NARROW};
+
+-- Removals a person rejected, with the inputs they were planned from (ruling 111).
+CREATE TABLE rejected (
+    tenant_id BIGINT NOT NULL,
+    user_id BIGINT NOT NULL,
+    person_id BIGINT NOT NULL,
+    person_version BIGINT NOT NULL,
+    change_hash {BYTES} NOT NULL,
+    presence BIGINT NOT NULL,
+    policy_digest TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, person_id)
+) {NARROW};
 
 CREATE TABLE reports (
     id {KEY},

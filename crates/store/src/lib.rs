@@ -14,18 +14,40 @@
 //! To add a table: a new file in `migrations/`, a line in `migrate.rs`, and SQL in the module whose noun it is. SQL is written once
 //! for both databases; the habits that make it so stand in `db/mod.rs`.
 
+mod access;
+mod apply;
+mod audit;
 mod db;
+mod dump;
 mod error;
+pub mod facts;
 mod lease;
 mod migrate;
 pub mod mirror;
+mod overview;
 pub mod plan;
+mod policies;
+pub mod records;
+mod review;
 pub mod runs;
+mod secrets;
 pub mod tenants;
 
+pub use access::{Account, ApiToken, Session};
+pub use apply::BatchOutcome;
+pub use audit::AuditEntry;
 pub use error::{Result, StoreError};
+pub use facts::RuleGroup;
 pub use lease::Lease;
+pub use mirror::{FeedState, PageCommit, PageStats, UserFilter, UserRow};
+pub use overview::{Overview, StandingCount};
+pub use plan::{ChangeState, Pass, PlanFilter, PlanRow};
+pub use policies::PolicyVersion;
+pub use records::{EMBEDDED, ImportOutcome, ImportedPerson, PersonEdit, PersonFilter, PersonRow, PersonView};
+pub use review::{Review, ReviewFilter};
 pub use runs::{Run, RunChange, RunFilter};
+pub use secrets::MasterKey;
+pub use tenants::{Connection, NewTenant, Tenant, connection_scope};
 
 use db::Db;
 

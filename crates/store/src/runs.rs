@@ -130,14 +130,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn create_run(
-        &self,
-        tenant: TenantKey,
-        kind: RunKind,
-        preview: bool,
-        requested_by: &str,
-        now: i64,
-    ) -> Result<Run> {
+    pub async fn create_run(&self, tenant: TenantKey, kind: RunKind, preview: bool, requested_by: &str, now: i64) -> Result<Run> {
         let sql = "INSERT INTO runs (tenant_id, kind, state, preview, requested_by, created_at)
              VALUES ($1, $2, 'queued', $3, $4, $5) RETURNING id";
         let mut tx = self.db.begin().await?;
@@ -177,8 +170,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn open_runs(&self, tenant: TenantKey) -> Result<Vec<Run>> {
-        let open: Vec<String> =
-            RunState::ALL.iter().filter(|s| !s.is_over()).map(|s| s.as_str().to_owned()).collect();
+        let open: Vec<String> = RunState::ALL.iter().filter(|s| !s.is_over()).map(|s| s.as_str().to_owned()).collect();
         let sql = format!("{RUN} WHERE tenant_id = $1 AND state IN EACH_TEXT($2) ORDER BY id");
         self.db.query(&sql, values![tenant, open]).await?.iter().map(run).collect()
     }
@@ -216,21 +208,15 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the run is not in `from`, or its plan has another hash than the one the person saw.
-    pub async fn decide_run(
-        &self,
-        id: RunId,
-        from: RunState,
-        to: RunState,
-        seen_hash: &str,
-        by: &str,
-        now: i64,
-    ) -> Result<()> {
+    pub async fn decide_run(&self, id: RunId, from: RunState, to: RunState, seen_hash: &str, by: &str, now: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
         let Some(row) = tx.query_opt("SELECT plan_hash FROM runs WHERE id = $1", values![id]).await? else {
             return Err(StoreError::missing("run", id));
         };
         if row.get::<Option<String>>(0)?.as_deref() != Some(seen_hash) {
-            return Err(StoreError::Conflict(format!("The plan of run {id} has another hash. Look at the plan again, then decide.")));
+            return Err(StoreError::Conflict(format!(
+                "The plan of run {id} has another hash. Look at the plan again, then decide."
+            )));
         }
         let change = RunChange { decided_by: Some(by.to_owned()), ..RunChange::default() };
         transition(&mut tx, id, from, to, change, now).await?;
@@ -278,25 +264,18 @@ impl Store {
                 _ => counts.restore = n,
             }
         }
-        let sql = "SELECT COUNT(*), COUNT(CASE WHEN failed = 1 THEN 1 END) FROM outcomes WHERE change_id > $1 AND change_id <= $2";
+        let sql = "SELECT COUNT(CASE WHEN failed = 0 THEN 1 END), COUNT(CASE WHEN failed = 1 THEN 1 END) FROM outcomes
+             WHERE change_id > $1 AND change_id <= $2";
         if let Some(row) = self.db.query_opt(sql, values![from, to]).await? {
-            let (all, failed): (i64, i64) = (row.get(0)?, row.get(1)?);
-            counts.applied = all - failed;
-            counts.failed += failed;
+            counts.applied = row.get(0)?;
+            counts.failed += row.get::<i64>(1)?;
         }
         Ok(counts)
     }
 }
 
 /// Changes a run's state, if it is in `from`.
-pub(crate) async fn transition(
-    tx: &mut Tx,
-    id: RunId,
-    from: RunState,
-    to: RunState,
-    change: RunChange,
-    now: i64,
-) -> Result<()> {
+pub(crate) async fn transition(tx: &mut Tx, id: RunId, from: RunState, to: RunState, change: RunChange, now: i64) -> Result<()> {
     let json = |v: Option<serde_json::Result<String>>| v.transpose().map_err(|e| StoreError::Invalid(e.to_string()));
     let holds = json(change.holds.as_ref().map(serde_json::to_string))?;
     let weights = json(change.weights.as_ref().map(serde_json::to_string))?;

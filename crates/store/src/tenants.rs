@@ -111,8 +111,7 @@ impl Store {
     /// [`StoreError::NotFound`].
     pub async fn update_connection(&self, id: i64, settings: &Value) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        let changed =
-            tx.execute("UPDATE connections SET settings = $2 WHERE id = $1", values![id, settings.to_string()]).await?;
+        let changed = tx.execute("UPDATE connections SET settings = $2 WHERE id = $1", values![id, settings.to_string()]).await?;
         tx.commit().await?;
         if changed == 0 { Err(StoreError::missing("connection", id)) } else { Ok(()) }
     }
@@ -315,6 +314,8 @@ const FORGET_TENANT: &[&str] = &[
     "DELETE FROM standing WHERE tenant_id = $1",
     "DELETE FROM waits WHERE tenant_id = $1",
     "DELETE FROM review_items WHERE tenant_id = $1",
+    "DELETE FROM rejected WHERE tenant_id = $1",
+    "DELETE FROM rule_groups WHERE tenant_id = $1",
     "DELETE FROM removals WHERE tenant_id = $1",
     "DELETE FROM due WHERE tenant_id = $1",
     "DELETE FROM seen WHERE tenant_id = $1",

@@ -56,7 +56,9 @@ impl Db {
         if let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
             let path = path.split('?').next().unwrap_or(path);
             if path.is_empty() || path.contains(":memory:") {
-                return Err(StoreError::Address("an SQLite database is a file, so that several connections can share it.".into()));
+                return Err(StoreError::Address(
+                    "an SQLite database is a file, so that several connections can share it.".into(),
+                ));
             }
             return Ok(Self { inner: Inner::Sqlite(sqlite::Pool::open(path)?) });
         }
@@ -234,7 +236,12 @@ impl Tx {
     ///
     /// # Errors
     /// As for [`Tx::execute`].
-    pub async fn update_many(&mut self, table: &'static str, columns: &'static [&'static str], rows: Vec<Vec<Value>>) -> Result<u64> {
+    pub async fn update_many(
+        &mut self,
+        table: &'static str,
+        columns: &'static [&'static str],
+        rows: Vec<Vec<Value>>,
+    ) -> Result<u64> {
         if rows.is_empty() {
             return Ok(0);
         }

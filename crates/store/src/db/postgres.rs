@@ -98,12 +98,8 @@ impl Tx {
     ) -> Result<u64> {
         let kinds = self.kinds(table, columns)?;
         let arrays: Vec<String> = kinds.iter().enumerate().map(|(i, kind)| format!("${}::{kind}[]", i + 1)).collect();
-        let sql = format!(
-            "INSERT INTO {table} ({}) SELECT * FROM UNNEST({}){}",
-            columns.join(", "),
-            arrays.join(", "),
-            conflict.sql()
-        );
+        let sql =
+            format!("INSERT INTO {table} ({}) SELECT * FROM UNNEST({}){}", columns.join(", "), arrays.join(", "), conflict.sql());
         self.in_bulk(&sql, &kinds, rows).await
     }
 

@@ -155,17 +155,10 @@ impl Tx {
         blocking(|| query(self.connection.get(), sql, &params))
     }
 
-    pub fn insert_many(
-        &mut self,
-        table: &str,
-        columns: &[&str],
-        rows: Vec<Vec<Value>>,
-        conflict: OnConflict,
-    ) -> Result<u64> {
+    pub fn insert_many(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>, conflict: OnConflict) -> Result<u64> {
         // One row a step of one prepared statement: without a driver between, this is as fast as many rows a statement.
         let places: Vec<String> = (1..=columns.len()).map(|i| format!("?{i}")).collect();
-        let sql =
-            format!("INSERT INTO {table} ({}) VALUES ({}){}", columns.join(", "), places.join(", "), conflict.sql());
+        let sql = format!("INSERT INTO {table} ({}) VALUES ({}){}", columns.join(", "), places.join(", "), conflict.sql());
         blocking(|| self.each(&sql, rows))
     }
 

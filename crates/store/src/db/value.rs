@@ -134,6 +134,11 @@ impl Row {
             .ok_or_else(|| StoreError::Corrupt(format!("column {column} of an answer is not {}", std::any::type_name::<T>())))
     }
 
+    /// All values in column order.
+    pub(crate) fn into_values(self) -> Vec<Value> {
+        self.0
+    }
+
     /// A JSON column.
     ///
     /// # Errors

@@ -29,15 +29,7 @@ pub struct FeedState {
 
 impl FeedState {
     fn fresh() -> Self {
-        Self {
-            cursor: Cursor::Refresh,
-            round: 0,
-            full: true,
-            present: 0,
-            mirror_before: 0,
-            absentees: 0,
-            round_done_at: None,
-        }
+        Self { cursor: Cursor::Refresh, round: 0, full: true, present: 0, mirror_before: 0, absentees: 0, round_done_at: None }
     }
 
     fn read(row: &Row) -> Result<Self> {
@@ -75,7 +67,7 @@ impl Store {
         let sql = "INSERT INTO feeds (tenant_id, feed, cursor, round, complete, present, mirror_before, round_new, absentees)
              VALUES ($1, $2, $3, 1, $4, 0, 0, 0, 0)
              ON CONFLICT (tenant_id, feed) DO UPDATE SET round = feeds.round + 1, complete = excluded.complete,
-                mirror_before = feeds.present, round_new = 0, absentees = 0, round_done_at = NULL,
+                mirror_before = feeds.present, round_new = 0, absentees = 0, round_done_at = NULL, round_done_at = NULL,
                 cursor = CASE WHEN excluded.complete = 1 THEN excluded.cursor ELSE feeds.cursor END
              RETURNING round";
         let row = tx.query_opt(sql, vec![lease.tenant.into(), feed.as_str().into(), refresh, full.into()]).await?;

@@ -196,9 +196,8 @@ impl Batch {
             // Attributes that are read for the first time are not a change of the user (ruling 60).
             self.rebased.push((known.key, known.change_hash, change_hash));
         }
-        let changed = (change_hash != known.change_hash && !widened)
-            || known.presence != Presence::Present
-            || manager != known.manager;
+        let changed =
+            (change_hash != known.change_hash && !widened) || known.presence != Presence::Present || manager != known.manager;
         if changed {
             self.due.push(known.key);
         }

@@ -1,0 +1,237 @@
+//! From a plan's rows to the records they make: everything that can be known before writing.
+
+use super::Place;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::lease::Lease;
+use crate::plan::stretch;
+use crate::records::{kind, people};
+use crate::values;
+use model::plan::LinkState;
+use model::records::{Fields, Person};
+use model::{Field, Kind, PersonId, RuleId, Status, UserKey, Value, text};
+use std::collections::{HashMap, HashSet};
+
+/// A change that is to be applied.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub id: i64,
+    pub user: UserKey,
+    pub source_id: String,
+    pub record: Option<PersonId>,
+    pub record_version: i64,
+    pub kind: Kind,
+    pub rule: Option<RuleId>,
+    pub removal: bool,
+    pub returns: bool,
+    pub sets_username: bool,
+    pub manager_ref: Option<String>,
+    pub set: Fields,
+    pub link: Option<LinkState>,
+}
+
+/// A change with the record it makes.
+#[derive(Debug, Clone)]
+pub(super) struct Ready {
+    pub row: Pending,
+    pub before: Option<Person>,
+    pub after: Person,
+}
+
+/// A change that cannot be applied, and why.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub row: Pending,
+    pub why: String,
+}
+
+/// A change whose username somebody else has taken since it was planned.
+#[derive(Debug)]
+pub(super) struct HeldBack {
+    pub row: Pending,
+    pub username: String,
+    pub holder: PersonId,
+    /// The record was written all the same, without the username.
+    pub written: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Prepared {
+    pub ready: Vec<Ready>,
+    pub failed: Vec<Failed>,
+    pub held_back: Vec<HeldBack>,
+}
+
+pub(super) async fn pending(tx: &mut Tx, after: i64, to: i64, limit: i64) -> Result<Vec<Pending>> {
+    let sql = "SELECT c.id, c.user_id, u.source_id, c.person_id, c.person_version, c.kind, c.rule, c.removal, c.returns,
+            c.sets_username, c.manager_ref, c.set_values, c.link_after
+         FROM changes c LEFT JOIN mirror_users u ON u.id = c.user_id
+         WHERE c.id > $1 AND c.id <= $2 ORDER BY c.id LIMIT $3";
+    let mut rows = Vec::new();
+    for row in tx.query(sql, values![after, to, limit]).await? {
+        rows.push(Pending {
+            id: row.get(0)?,
+            user: row.get(1)?,
+            source_id: row.get::<Option<_>>(2)?.unwrap_or_default(),
+            record: row.get(3)?,
+            record_version: row.get(4)?,
+            kind: kind(row.get(5)?)?,
+            rule: row.get::<Option<String>>(6)?.map(RuleId),
+            removal: row.get(7)?,
+            returns: row.get(8)?,
+            sets_username: row.get(9)?,
+            manager_ref: row.get(10)?,
+            set: row.json(11)?,
+            link: row.json_opt(12)?,
+        });
+    }
+    Ok(rows)
+}
+
+pub(super) async fn prepare(tx: &mut Tx, lease: &Lease, place: Place, pending: Vec<Pending>) -> Result<Prepared> {
+    let mut known = people::load(tx, pending.iter().filter_map(|row| row.record.map(|id| id.0)).collect()).await?;
+    let creates = pending.iter().filter(|row| row.record.is_none()).count();
+    let mut fresh = tx.fresh_ids("people", creates).await?;
+    let mut prepared = Prepared::default();
+    for row in pending {
+        match make(&row, &mut known, &mut fresh) {
+            Ok((before, after)) => prepared.ready.push(Ready { row, before, after }),
+            Err(why) => prepared.failed.push(Failed { row, why }),
+        }
+    }
+    managers(tx, lease, &mut prepared.ready).await?;
+    usernames(tx, place, &mut prepared).await?;
+    Ok(prepared)
+}
+
+/// The record before and after a change.
+fn make(
+    row: &Pending,
+    known: &mut HashMap<PersonId, Person>,
+    fresh: &mut impl Iterator<Item = i64>,
+) -> Result<(Option<Person>, Person), String> {
+    let (before, mut after) = match row.record {
+        None => {
+            let id = fresh.next().ok_or("No id could be given to the record.")?;
+            (None, blank(PersonId(id), row.kind))
+        }
+        Some(id) => {
+            let before = known.remove(&id).ok_or_else(|| format!("Record {id} does not exist any more."))?;
+            if before.version != row.record_version {
+                return Err(format!("Record {id} was changed since the plan was made. The next run plans it again."));
+            }
+            (Some(before.clone()), before)
+        }
+    };
+    for (field, value) in &row.set {
+        if *field == Field::MANAGER && row.manager_ref.is_some() {
+            continue; // Resolved below, once it is known which records this batch makes.
+        }
+        after.set(field, value).map_err(|e| format!("{e}."))?;
+    }
+    after.version += 1;
+    Ok((before, after))
+}
+
+fn blank(id: PersonId, kind: Kind) -> Person {
+    Person {
+        id,
+        kind,
+        client: None,
+        site: None,
+        status: Status::Active,
+        access: true,
+        username: None,
+        email: None,
+        first_name: None,
+        last_name: None,
+        role: None,
+        fields: Fields::new(),
+        root: false,
+        pinned: None,
+        tickets: 0,
+        invoices: 0,
+        stands_for: Vec::new(),
+        version: 0,
+    }
+}
+
+/// Writes managers whose records exist, or come to exist with this batch. Others are resolved when the plan is finished.
+async fn managers(tx: &mut Tx, lease: &Lease, ready: &mut [Ready]) -> Result<()> {
+    let wanted: HashSet<String> = ready.iter().filter_map(|r| r.row.manager_ref.clone()).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let mut records = managers_records(tx, lease, wanted.iter().cloned().collect()).await?;
+    for one in ready.iter().filter(|r| r.row.link.is_some() && wanted.contains(&r.row.source_id)) {
+        records.entry(one.row.source_id.clone()).or_insert(one.after.id);
+    }
+    for one in ready.iter_mut() {
+        if let Some(record) = one.row.manager_ref.as_ref().and_then(|id| records.get(id)) {
+            one.after.fields.insert(Field::MANAGER, Value::from(record.0));
+        }
+    }
+    Ok(())
+}
+
+/// Live records by linked user; of two, the agent's.
+pub(super) async fn managers_records(tx: &mut Tx, lease: &Lease, ids: Vec<String>) -> Result<HashMap<String, PersonId>> {
+    let sql = "SELECT u.source_id, l.person_id FROM mirror_users u JOIN links l ON l.user_id = u.id AND l.slot = 0
+         WHERE u.tenant_id = $1 AND u.source_id IN EACH_TEXT($2) ORDER BY l.kind";
+    let mut records = HashMap::new();
+    for mut row in tx.query(sql, values![lease.tenant, ids]).await? {
+        let record = row.get(1)?;
+        records.entry(row.take_text(0)?).or_insert(record);
+    }
+    Ok(records)
+}
+
+/// Checks usernames against live records once more: between planning and now another tenant, or a person, may have taken one.
+async fn usernames(tx: &mut Tx, place: Place, prepared: &mut Prepared) -> Result<()> {
+    let key = |r: &Ready| {
+        (r.row.sets_username && r.after.status != Status::Archived).then(|| r.after.username.as_deref().map(text::fold)).flatten()
+    };
+    let keys: Vec<String> = prepared.ready.iter().filter_map(key).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let sql = "SELECT p.username_key, p.id, l.user_id FROM people p LEFT JOIN links l ON l.person_id = p.id
+         WHERE p.username_key IN EACH_TEXT($1) AND p.status <> 2 ORDER BY p.id";
+    let mut holders: HashMap<String, Vec<(PersonId, Option<UserKey>)>> = HashMap::new();
+    for mut row in tx.query(sql, values![keys]).await? {
+        let holder = (row.get(1)?, row.get(2)?);
+        holders.entry(row.take_text(0)?).or_default().push(holder);
+    }
+    if holders.is_empty() {
+        return Ok(());
+    }
+    // A holder that this same plan gives another name, or archives, is not in the way: swaps and chains are planned as one.
+    let ids: Vec<i64> = holders.values().flatten().map(|(id, _)| id.0).collect();
+    let (from, to) = stretch(place.run);
+    let sql = "SELECT c.person_id FROM changes c
+         WHERE c.person_id IN EACH_INT($1) AND c.id > $2 AND c.id <= $3 AND c.sets_username = 1";
+    let moving: HashSet<PersonId> =
+        tx.query(sql, values![ids, from, to]).await?.iter().map(|r| r.get(0)).collect::<Result<_>>()?;
+    let in_the_way = |r: &Ready| {
+        let held = holders.get(&key(r)?)?;
+        let other = held.iter().find(|(id, user)| *id != r.after.id && *user != Some(r.row.user) && !moving.contains(id))?;
+        Some(other.0)
+    };
+    let mut ready = Vec::with_capacity(prepared.ready.len());
+    for mut one in std::mem::take(&mut prepared.ready) {
+        let Some(holder) = in_the_way(&one) else {
+            ready.push(one);
+            continue;
+        };
+        let username = one.after.username.clone().unwrap_or_default();
+        let written = one.before.is_some();
+        prepared.held_back.push(HeldBack { row: one.row.clone(), username, holder, written });
+        if let Some(before) = &one.before {
+            // A linked record takes everything else and keeps its name (ruling 53).
+            one.after.username.clone_from(&before.username);
+            ready.push(one);
+        }
+    }
+    prepared.ready = ready;
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! Users who are due, with everything the planner needs to know of each.
+
+use crate::db::{Row, Tx};
+use crate::error::{Result, StoreError};
+use crate::mirror::presence;
+use crate::records::{links, people};
+use crate::{Store, values};
+use model::facts::{Linked, ReviewFacts, UserFacts};
+use model::{GroupKey, SourceId, TenantKey, UserKey};
+use std::collections::{HashMap, HashSet};
+
+impl Store {
+    /// Due users with a link, in key order after `after`. `seq` is the plan's, from [`Store::begin_plan`]. Direct memberships are
+    /// told for the `relevant` groups (those from which a group named by the policy can be reached).
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn due_linked(
+        &self,
+        tenant: TenantKey,
+        seq: i64,
+        after: UserKey,
+        limit: i64,
+        relevant: &HashSet<GroupKey>,
+    ) -> Result<Vec<UserFacts>> {
+        let mut tx = self.db.read().await?;
+        let sql = "SELECT d.user_id FROM due d
+             WHERE d.tenant_id = $1 AND d.user_id > $2 AND d.seq <= $3
+               AND EXISTS (SELECT 1 FROM links l WHERE l.user_id = d.user_id)
+             ORDER BY d.user_id LIMIT $4";
+        let rows = tx.query(sql, values![tenant, after, seq, limit]).await?;
+        facts(&mut tx, tenant, keys(&rows)?, Some(relevant)).await
+    }
+
+    /// Due users without a link, strictly in the order of their source ids, after `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn due_unlinked(
+        &self,
+        tenant: TenantKey,
+        seq: i64,
+        after: Option<&SourceId>,
+        limit: i64,
+        relevant: &HashSet<GroupKey>,
+    ) -> Result<Vec<UserFacts>> {
+        let mut tx = self.db.read().await?;
+        let count = tx.query_opt("SELECT COUNT(*) FROM due WHERE tenant_id = $1", values![tenant]).await?;
+        let few = count.map_or(Ok(0), |row| row.get::<i64>(0))? <= limit;
+        // Few: sort them. Many: walk the mirror's own order and stop at the limit, since sorting them all for every batch would be
+        // quadratic. The unary plus keeps SQLite from walking anyway; PostgreSQL knows from its statistics.
+        let order = if few { "d.tenant_id = $1 AND +u.source_id" } else { "u.tenant_id = $1 AND u.source_id" };
+        let join = if few { "due d CROSS JOIN mirror_users u" } else { "mirror_users u CROSS JOIN due d" };
+        let order = if few { order.replace("+u.source_id", "u.source_id || ''") } else { order.to_owned() };
+        let sql = format!(
+            "SELECT u.id FROM {join}
+             WHERE d.user_id = u.id AND d.tenant_id = $1 AND {order} > $2 AND d.seq <= $3
+               AND NOT EXISTS (SELECT 1 FROM links l WHERE l.user_id = u.id)
+             ORDER BY u.source_id LIMIT $4"
+        );
+        let after = after.map_or("", SourceId::as_str);
+        let rows = tx.query(&sql, values![tenant, after, seq, limit]).await?;
+        facts(&mut tx, tenant, keys(&rows)?, Some(relevant)).await
+    }
+
+    /// Everything the planner needs to know of these users, in the order given: to decide again, and to explain.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn user_facts(&self, tenant: TenantKey, users: &[UserKey]) -> Result<Vec<UserFacts>> {
+        let mut tx = self.db.read().await?;
+        facts(&mut tx, tenant, users.iter().map(|u| u.0).collect(), None).await
+    }
+}
+
+fn keys(rows: &[Row]) -> Result<Vec<i64>> {
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+async fn facts(tx: &mut Tx, tenant: TenantKey, keys: Vec<i64>, relevant: Option<&HashSet<GroupKey>>) -> Result<Vec<UserFacts>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut groups = memberships(tx, &keys, relevant).await?;
+    let mut linked = linked(tx, tenant, &keys).await?;
+    let mut reviews = reviews(tx, &keys).await?;
+    let sql = "SELECT id, source_id, attributes, change_hash, presence, manager FROM mirror_users
+         WHERE id IN EACH_INT($1) AND tenant_id = $2";
+    let mut users = HashMap::with_capacity(keys.len());
+    for row in tx.query(sql, values![keys.clone(), tenant]).await? {
+        let key: UserKey = row.get(0)?;
+        let facts = UserFacts {
+            key,
+            id: row.get(1)?,
+            attributes: row.json(2).map_err(|e| StoreError::Corrupt(format!("mirror_users row {key}: {e}")))?,
+            change_hash: row.get(3)?,
+            presence: presence(row.get(4)?)?,
+            manager: row.get(5)?,
+            groups: groups.remove(&key).unwrap_or_default(),
+            links: linked.remove(&key).unwrap_or_default(),
+            review: reviews.remove(&key),
+        };
+        users.insert(key.0, facts);
+    }
+    Ok(keys.iter().filter_map(|key| users.remove(key)).collect())
+}
+
+async fn memberships(tx: &mut Tx, keys: &[i64], relevant: Option<&HashSet<GroupKey>>) -> Result<HashMap<UserKey, Vec<GroupKey>>> {
+    let mut groups: HashMap<UserKey, Vec<GroupKey>> = HashMap::new();
+    if relevant.is_some_and(HashSet::is_empty) {
+        return Ok(groups);
+    }
+    let sql = "SELECT member_id, group_id FROM memberships WHERE kind = 0 AND member_id IN EACH_INT($1)
+         ORDER BY member_id, group_id";
+    for row in tx.query(sql, values![keys.to_vec()]).await? {
+        let group: GroupKey = row.get(1)?;
+        if relevant.is_none_or(|relevant| relevant.contains(&group)) {
+            groups.entry(row.get(0)?).or_default().push(group);
+        }
+    }
+    Ok(groups)
+}
+
+async fn linked(tx: &mut Tx, tenant: TenantKey, keys: &[i64]) -> Result<HashMap<UserKey, Vec<Linked>>> {
+    let sql = format!(
+        "SELECT {}, u.source_id, {} FROM links l
+         JOIN people p ON p.id = l.person_id JOIN mirror_users u ON u.id = l.user_id LEFT JOIN digests g ON g.id = l.digest_id
+         WHERE l.user_id IN EACH_INT($1) ORDER BY l.user_id, l.kind, l.slot",
+        links::COLUMNS,
+        people::COLUMNS
+    );
+    let mut found: HashMap<UserKey, Vec<Linked>> = HashMap::new();
+    for row in tx.query(&sql, values![keys.to_vec()]).await? {
+        let source_id: SourceId = row.get(links::WIDTH)?;
+        let link = links::read(&row, 0, tenant, source_id)?;
+        found.entry(link.user).or_default().push(Linked { link, person: people::read(&row, links::WIDTH + 1)? });
+    }
+    Ok(found)
+}
+
+async fn reviews(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<UserKey, ReviewFacts>> {
+    let sql = "SELECT user_id, why, state, candidates, other FROM review_items
+         WHERE user_id IN EACH_INT($1) AND state IN ('open', 'dismissed')";
+    let mut found = HashMap::new();
+    for row in tx.query(sql, values![keys.to_vec()]).await? {
+        let facts = ReviewFacts {
+            why: crate::review::why(row.str(1)?)?,
+            dismissed: row.str(2)? == "dismissed",
+            candidates: row.json(3)?,
+            other: row.get(4)?,
+        };
+        found.insert(row.get(0)?, facts);
+    }
+    Ok(found)
+}
