@@ -27,11 +27,9 @@ pub(crate) fn is_attribute(name: &str) -> bool {
 
 /// `extension_<application id>_<name>`.
 fn is_extension(name: &str) -> bool {
-    name.strip_prefix("extension_").is_some_and(|rest| {
-        rest.split_once('_').is_some_and(|(app, own)| {
-            app.len() == 32 && app.bytes().all(|b| b.is_ascii_hexdigit()) && !own.is_empty() && own.chars().all(in_name)
-        })
-    })
+    name.strip_prefix("extension_")
+        .and_then(|rest| rest.split_once('_'))
+        .is_some_and(|(app, own)| !app.is_empty() && !own.is_empty() && app.chars().chain(own.chars()).all(in_name))
 }
 
 fn in_name(c: char) -> bool {

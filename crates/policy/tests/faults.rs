@@ -67,7 +67,7 @@ fn what_a_later_version_carries_out_is_refused_by_name() {
         ("scope: { exclude: [{ name: bots, filter: 'x' }] }", "filter", 34),
         ("guard: { apply_safe_part: true }", "apply_safe_part", 27),
         ("guard: { fleet_max_removal_share: 1 }", "fleet_max_removal_share", 10),
-        ("lifecycle: { grace: 0 }", "grace", 14),
+        ("lifecycle: { grace: 3d }", "grace", 14),
         ("lifecycle: { contact: { grace: 24h } }", "grace", 25),
         ("lifecycle: { on_kind_change: both }", "both", 30),
         ("matching: { keys: [object_id, upn] }", "upn", 31),
@@ -96,7 +96,7 @@ fn a_presets_own_value_may_be_repeated_though_it_may_not_be_chosen() {
         "preset: alga\nlifecycle: { on_kind_change: archive_and_recreate }",
         "p.yaml:2:30: not supported yet: archive_and_recreate",
     );
-    assert_eq!(faults("scope: { app_assigned: false }\nguard: { apply_safe_part: false }"), [""; 0]);
+    assert_eq!(faults("scope: { app_assigned: false }\nguard: { apply_safe_part: false }\nlifecycle: { grace: 0 }"), [""; 0]);
 }
 
 #[test]

@@ -12,9 +12,26 @@ fn refused(text: &str, expected: &str) {
 }
 
 #[test]
-fn nothing_is_expanded_or_interpreted() {
-    let bomb = "a: &a [x, x]\nb: [*a, *a]\n";
-    refused(bomb, "p.yaml:1:4: anchors and aliases (& and *) are not taken; write the value out");
+fn aliases_are_copies_and_cannot_stand_for_more_than_a_file_may_hold() {
+    let json = |text: &str| parse("p.yaml", text, Kind::Policy).expect("a document")[0].to_json();
+    assert_eq!(json("a: &a { x: [1] }\nb: [*a, *a]\n")["b"], serde_json::json!([{"x": [1]}, {"x": [1]}]));
+    let mut bomb = "a0: &a0 [xxxxxxxxxxxxxxxx]\n".to_owned();
+    for level in 1..12 {
+        let below = format!("*a{}, ", level - 1).repeat(10);
+        bomb.push_str(&format!("a{level}: &a{level} [{below}]\n"));
+    }
+    let fault = parse("p.yaml", &bomb, Kind::Policy).expect_err("a bomb");
+    assert_eq!(fault.message, "anchors and aliases make the document too large; write the values out");
+    let nested: String = (0..40).map(|n| format!("&n{n} [")).collect();
+    let text = format!("{nested}{}{}", "x".repeat(200_000), "]".repeat(40));
+    assert!(parse("p.yaml", &text, Kind::Policy).is_err(), "anchors inside anchors are copies as well");
+    refused("&a [*a]", "p.yaml:1:5: this alias stands inside the value it names; write the value out");
+    refused("a: &a x\n*a : y\n", "p.yaml:2:1: a key must be a text, not a list or map; quote it if it starts with [ or {");
+    assert!(parse("p.yaml", "a: &a x\n---\nb: *a\n", Kind::Policy).is_err(), "an anchor ends with its document");
+}
+
+#[test]
+fn nothing_is_interpreted() {
     refused("a: !!binary aGk=", "p.yaml:1:4: tags (!) are not taken; quote the value if it is a text");
     refused("a: 1\nb: 2\na: 3\n", "p.yaml:3:1: the key \"a\" stands twice, first at line 1, column 1; keep one of them");
     refused("? [a]\n: b\n", "p.yaml:1:3: a key must be a text, not a list or map; quote it if it starts with [ or {");

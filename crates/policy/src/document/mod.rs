@@ -1,7 +1,7 @@
 //! A YAML document as a tree that knows where each part stands. JSON is YAML too.
 //!
-//! Read from text somebody else wrote, so bounded in size and depth; aliases, tags and duplicate keys are refused rather than
-//! interpreted, because each of them can make a document mean something else than it seems to.
+//! Read from text somebody else wrote, so bounded in size, depth and in what aliases add; tags and duplicate keys are refused
+//! rather than interpreted, because each of them can make a document mean something else than it seems to.
 
 mod parse;
 

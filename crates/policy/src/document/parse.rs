@@ -1,4 +1,4 @@
-//! From text to trees, by the parser's events: nothing is expanded, and nothing recurses on the document's depth.
+//! From text to trees, by the parser's events: what aliases add is bounded, and nothing recurses deeper than the bound on depth.
 
 use super::{Data, Entry, Node};
 use crate::fault::{Fault, Mark};
@@ -51,11 +51,12 @@ pub fn text_of<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Fault> {
 /// Reads the YAML documents of a text, one node each. A text without any document is none.
 ///
 /// # Errors
-/// The first fault of form: what the parser refuses, or what this format does not take (aliases, tags, duplicate keys, keys that
-/// are not text, too large, too deep).
+/// The first fault of form: what the parser refuses, or what this format does not take (tags, duplicate keys, keys that are not
+/// text, too large, too deep, aliases that stand for more than a file may hold).
 pub fn parse(file: &str, text: &str, kind: Kind) -> Result<Vec<Node>, Fault> {
     let file: Arc<str> = file.into();
-    let mut builder = Builder { file, next: 0, open: Vec::new(), documents: Vec::new() };
+    let budget = kind.limit();
+    let mut builder = Builder { file, next: 0, open: Vec::new(), documents: Vec::new(), anchors: HashMap::new(), budget };
     if text.len() > kind.limit() {
         let message = format!("the file has {} bytes and may have {}; split it", text.len(), kind.limit());
         return Err(fault(&builder.mark(Marker::new(0, 1, 0)), message));
@@ -81,10 +82,40 @@ fn number(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-/// A list or map whose end has not come yet.
+fn too_deep(at: &Mark) -> Fault {
+    fault(at, format!("nested deeper than {DEPTH} levels; no part of this format is"))
+}
+
+/// How much a node holds (values and letters), and how deep it is. Its depth is bounded, so this may recurse.
+fn measure(node: &Node) -> (usize, usize) {
+    let below = |parts: &mut dyn Iterator<Item = (usize, &Node)>| {
+        parts.fold((1, 0), |(weight, depth), (key, part)| {
+            let (more, deep) = measure(part);
+            (weight + key + more, depth.max(deep))
+        })
+    };
+    let (weight, depth) = match &node.data {
+        Data::Text(text) | Data::Number { raw: text, .. } => return (1 + text.len(), 0),
+        Data::Null | Data::Bool(_) => return (1, 0),
+        Data::List(items) => below(&mut items.iter().map(|item| (0, item))),
+        Data::Map(entries) => below(&mut entries.iter().map(|e| (e.key.len(), &e.value))),
+    };
+    (weight, depth + 1)
+}
+
+/// A list or map whose end has not come yet, with the anchor it bears (0 for none).
 enum Open {
-    List(Mark, Vec<Node>),
-    Map { at: Mark, entries: Vec<Entry>, places: HashMap<String, Mark>, key: Option<(String, Mark)> },
+    List(Mark, usize, Vec<Node>),
+    Map { at: Mark, anchor: usize, entries: Vec<Entry>, places: HashMap<String, Mark>, key: Option<(String, Mark)> },
+}
+
+/// A value that bears an anchor, with what an alias of it costs.
+struct Anchored {
+    node: Node,
+    /// Values and letters in it.
+    weight: usize,
+    /// Levels of nesting in it.
+    depth: usize,
 }
 
 struct Builder {
@@ -92,6 +123,10 @@ struct Builder {
     next: u32,
     open: Vec<Open>,
     documents: Vec<Node>,
+    /// Finished values by their anchor.
+    anchors: HashMap<usize, Anchored>,
+    /// What aliases may still add: together no more than a file may be large, so that no few lines stand for gigabytes.
+    budget: usize,
 }
 
 impl Builder {
@@ -102,13 +137,14 @@ impl Builder {
 
     fn take(&mut self, event: Event<'_>, at: Marker) -> Result<(), Fault> {
         match event {
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => Ok(()),
-            Event::Alias(_) => {
-                let at = self.mark(at);
-                Err(fault(&at, "anchors and aliases (& and *) are not taken; write the value out".to_owned()))
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) => Ok(()),
+            Event::DocumentEnd => {
+                self.anchors.clear();
+                Ok(())
             }
+            Event::Alias(anchor) => self.alias(anchor, at),
             Event::Scalar(text, style, anchor, tag) => {
-                let at = self.plain(at, anchor, tag.is_some())?;
+                let at = self.untagged(at, tag.is_some())?;
                 if let Some(Open::Map { places, key: key @ None, .. }) = self.open.last_mut() {
                     let name = text.into_owned();
                     if let Some(first) = places.get(&name) {
@@ -124,58 +160,95 @@ impl Builder {
                 }
                 let data = scalar(text.into_owned(), style)
                     .map_err(|text| fault(&at, format!("{text} is no number that can be kept; quote it if it is a text")))?;
-                self.value(Node { at, data });
-                Ok(())
+                self.finish(Node { at, data }, anchor)
             }
             Event::SequenceStart(anchor, tag) => {
-                let at = self.open_at(at, anchor, tag.is_some())?;
-                self.open.push(Open::List(at, Vec::new()));
+                let at = self.open_at(at, tag.is_some())?;
+                self.open.push(Open::List(at, anchor, Vec::new()));
                 Ok(())
             }
             Event::MappingStart(anchor, tag) => {
-                let at = self.open_at(at, anchor, tag.is_some())?;
-                self.open.push(Open::Map { at, entries: Vec::new(), places: HashMap::new(), key: None });
+                let at = self.open_at(at, tag.is_some())?;
+                self.open.push(Open::Map { at, anchor, entries: Vec::new(), places: HashMap::new(), key: None });
                 Ok(())
             }
-            Event::SequenceEnd | Event::MappingEnd => {
-                match self.open.pop() {
-                    Some(Open::List(at, items)) => self.value(Node { at, data: Data::List(items) }),
-                    Some(Open::Map { at, entries, .. }) => self.value(Node { at, data: Data::Map(entries) }),
-                    None => {}
-                }
-                Ok(())
-            }
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some(Open::List(at, anchor, items)) => self.finish(Node { at, data: Data::List(items) }, anchor),
+                Some(Open::Map { at, anchor, entries, .. }) => self.finish(Node { at, data: Data::Map(entries) }, anchor),
+                None => Ok(()),
+            },
         }
     }
 
-    /// The mark of a node that carries neither anchor nor tag.
-    fn plain(&mut self, at: Marker, anchor: usize, tagged: bool) -> Result<Mark, Fault> {
+    /// The mark of a node that carries no tag.
+    fn untagged(&mut self, at: Marker, tagged: bool) -> Result<Mark, Fault> {
         let at = self.mark(at);
-        if anchor != 0 {
-            return Err(fault(&at, "anchors and aliases (& and *) are not taken; write the value out".to_owned()));
-        }
         if tagged {
             return Err(fault(&at, "tags (!) are not taken; quote the value if it is a text".to_owned()));
         }
         Ok(at)
     }
 
-    fn open_at(&mut self, at: Marker, anchor: usize, tagged: bool) -> Result<Mark, Fault> {
-        let at = self.plain(at, anchor, tagged)?;
+    fn open_at(&mut self, at: Marker, tagged: bool) -> Result<Mark, Fault> {
+        let at = self.untagged(at, tagged)?;
         if self.open.len() >= DEPTH {
-            return Err(fault(&at, format!("nested deeper than {DEPTH} levels; no part of this format is")));
+            return Err(too_deep(&at));
         }
-        if matches!(self.open.last(), Some(Open::Map { key: None, .. })) {
-            return Err(fault(&at, "a key must be a text, not a list or map; quote it if it starts with [ or {".to_owned()));
-        }
+        self.not_a_key(&at)?;
         Ok(at)
+    }
+
+    /// Only a text may stand where a key is due.
+    fn not_a_key(&self, at: &Mark) -> Result<(), Fault> {
+        if matches!(self.open.last(), Some(Open::Map { key: None, .. })) {
+            return Err(fault(at, "a key must be a text, not a list or map; quote it if it starts with [ or {".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Puts a copy of an anchored value where its alias stands. It keeps the marks of the original: that is where it is mended.
+    fn alias(&mut self, anchor: usize, at: Marker) -> Result<(), Fault> {
+        let at = self.mark(at);
+        self.not_a_key(&at)?;
+        let Some(anchored) = self.anchors.get(&anchor) else {
+            return Err(fault(&at, "this alias stands inside the value it names; write the value out".to_owned()));
+        };
+        if self.open.len() + anchored.depth > DEPTH {
+            return Err(too_deep(&at));
+        }
+        let (node, weight) = (anchored.node.clone(), anchored.weight);
+        self.spend(weight, &at)?;
+        self.value(node);
+        Ok(())
+    }
+
+    /// A copy costs what it holds.
+    fn spend(&mut self, weight: usize, at: &Mark) -> Result<(), Fault> {
+        match self.budget.checked_sub(weight) {
+            Some(rest) => {
+                self.budget = rest;
+                Ok(())
+            }
+            None => Err(fault(at, "anchors and aliases make the document too large; write the values out".to_owned())),
+        }
+    }
+
+    /// Puts a finished node where it belongs, and keeps a copy for aliases when it bears an anchor.
+    fn finish(&mut self, node: Node, anchor: usize) -> Result<(), Fault> {
+        if anchor != 0 {
+            let (weight, depth) = measure(&node);
+            self.spend(weight, &node.at)?;
+            self.anchors.insert(anchor, Anchored { node: node.clone(), weight, depth });
+        }
+        self.value(node);
+        Ok(())
     }
 
     /// Puts a finished node where it belongs.
     fn value(&mut self, node: Node) {
         match self.open.last_mut() {
             None => self.documents.push(node),
-            Some(Open::List(_, items)) => items.push(node),
+            Some(Open::List(_, _, items)) => items.push(node),
             Some(Open::Map { entries, key, .. }) => {
                 if let Some((key, at)) = key.take() {
                     entries.push(Entry { key, at, value: node });

@@ -10,8 +10,8 @@ use model::policy::{Lifecycle, OnGone, OnKindChange, OnReturn, OnUnmapped, PerKi
 const KINDS: Keys = Keys { of: "lifecycle", known: &["agent", "contact"], not_yet: &[] };
 const KEYS: Keys = Keys {
     of: "lifecycle",
-    known: &["on_deleted", "on_disabled", "on_missing", "on_unmapped", "on_return", "on_kind_change"],
-    not_yet: &["grace"],
+    known: &["on_deleted", "on_disabled", "on_missing", "on_unmapped", "on_return", "on_kind_change", "grace"],
+    not_yet: &[],
 };
 
 /// Reads the expanded section; `preset` is the same section of the preset.
@@ -30,9 +30,15 @@ fn of_kind(node: &Node, kind: Kind, preset: Option<&Node>, faults: &mut Faults) 
     let on_unmapped = one(node, "on_unmapped", OnUnmapped::WORDS, faults);
     let on_return = one(node, "on_return", OnReturn::WORDS, faults);
     let on_kind_change = one(node, "on_kind_change", OnKindChange::WORDS, faults);
-    let shipped = preset.and_then(|p| p.get(kind.as_str())).and_then(|p| p.get("on_kind_change"));
+    let shipped = |key| preset.and_then(|p| p.get(kind.as_str())).and_then(|p| p.get(key));
     if let (Some(word), Some(at)) = (on_kind_change, node.get("on_kind_change")) {
-        kind_change(word, at, shipped, faults);
+        kind_change(word, at, shipped("on_kind_change"), faults);
+    }
+    // Nothing waits for a grace: only the presets' own, which is none, may be repeated.
+    if let Some(entry) = node.entry("grace")
+        && shipped("grace").is_none_or(|n| n.data != entry.value.data)
+    {
+        faults.not_yet(&entry.at, "grace");
     }
     Some(Lifecycle {
         on_deleted: on_deleted?,

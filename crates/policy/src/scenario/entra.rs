@@ -34,27 +34,43 @@ const GROUP_MORE: [&str; 12] = [
 const BESIDE: [&str; 4] = ["assignedPlans", "licenseAssignmentStates", "provisionedPlans", "signInActivity"];
 
 /// Properties that Graph's users have and that are never read: taken and left out, so that a user can be copied from Graph.
-const UNREAD: [&str; 20] = [
+const UNREAD: [&str; 36] = [
+    "aboutMe",
     "ageGroup",
+    "authorizationInfo",
+    "birthday",
     "consentProvidedForMinor",
+    "customSecurityAttributes",
     "deletedDateTime",
+    "deviceEnrollmentLimit",
     "employeeLeaveDateTime",
     "externalUserStateChangeDateTime",
+    "hireDate",
     "identities",
+    "interests",
+    "isLicenseReconciliationNeeded",
     "isManagementRestricted",
     "isResourceAccount",
     "lastPasswordChangeDateTime",
     "legalAgeGroupClassification",
+    "mailboxSettings",
+    "mySite",
     "onPremisesLastSyncDateTime",
     "onPremisesProvisioningErrors",
+    "onPremisesSipInfo",
     "passwordPolicies",
     "passwordProfile",
+    "pastProjects",
     "preferredDataLocation",
+    "preferredName",
     "refreshTokensValidFromDateTime",
+    "responsibilities",
+    "schools",
     "securityIdentifier",
     "serviceProvisioningErrors",
     "showInAddressList",
     "signInSessionsValidFromDateTime",
+    "skills",
 ];
 
 /// Attributes that are true or false.
@@ -109,9 +125,10 @@ fn attribute(name: &str, node: &Node, faults: &mut Faults) -> Option<Value> {
     let fits = match &node.data {
         Data::Null => true,
         _ if name.starts_with("extension_") || BESIDE.contains(&name) => true,
-        Data::Bool(_) => BOOLEANS.contains(&name),
+        Data::Bool(_) => !crate::source::has_parts(name),
         Data::Number { .. } | Data::Text(_) => !BOOLEANS.contains(&name) && !crate::source::has_parts(name),
-        Data::List(_) => crate::source::is_list_attribute(name),
+        // An empty list counts as empty wherever it stands (ruling 33).
+        Data::List(_) => !BOOLEANS.contains(&name) && (!crate::source::has_parts(name) || crate::source::is_list_attribute(name)),
         Data::Map(_) => crate::source::has_parts(name) && !crate::source::is_list_attribute(name),
     };
     if !fits {

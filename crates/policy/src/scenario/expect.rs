@@ -76,7 +76,7 @@ fn change(node: &Node, faults: &mut Faults) -> Option<ExpectedChange> {
         kind: node.get("kind").and_then(|n| word(n, "kind", KINDS, faults)),
         user: user(node, faults),
         rule: rule(node, faults),
-        record: node.get("record").and_then(|n| id(n, "record", faults)).map(|id| id.as_str().to_owned()),
+        record: given(node, "record").and_then(|n| id(n, "record", faults)).map(|id| id.as_str().to_owned()),
         set: set.unwrap_or_default(),
         keep: node.get("keep").and_then(|n| fields(n, faults)).unwrap_or_default(),
         verb: verb?,
@@ -105,9 +105,14 @@ fn report(node: &Node, faults: &mut Faults) -> Option<ExpectedReport> {
     Some(ExpectedReport {
         at: node.at.clone(),
         user: user(node, faults),
-        field: node.get("field").and_then(|n| field_name(&text(n, "field", faults)?, &n.at, faults)),
+        field: given(node, "field").and_then(|n| field_name(&text(n, "field", faults)?, &n.at, faults)),
         why: node.get("why").and_then(|n| word(n, "why", &whys, faults)),
     })
+}
+
+/// A key that is not there, or null, is not compared.
+fn given<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    node.get(key).filter(|n| !n.is_null())
 }
 
 fn user(node: &Node, faults: &mut Faults) -> Option<SourceId> {
@@ -115,7 +120,7 @@ fn user(node: &Node, faults: &mut Faults) -> Option<SourceId> {
 }
 
 fn rule(node: &Node, faults: &mut Faults) -> Option<RuleId> {
-    node.get("rule").and_then(|n| id(n, "rule", faults)).map(|id| RuleId(id.as_str().to_owned()))
+    given(node, "rule").and_then(|n| id(n, "rule", faults)).map(|id| RuleId(id.as_str().to_owned()))
 }
 
 fn fields(node: &Node, faults: &mut Faults) -> Option<Vec<Field>> {

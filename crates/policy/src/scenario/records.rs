@@ -17,7 +17,8 @@ const PERSON: [&str; 11] =
 
 const KINDS: &[(&str, Kind)] = &[("agent", Kind::Agent), ("contact", Kind::Contact)];
 const STATUSES: &[(&str, Status)] = &[("active", Status::Active), ("inactive", Status::Inactive), ("archived", Status::Archived)];
-const ACTIVE: &[(&str, bool)] = &[("active", true), ("inactive", false)];
+/// An archived client resolves no rule either (ruling 40).
+const ACTIVE: &[(&str, bool)] = &[("active", true), ("inactive", false), ("archived", false)];
 const BY: &[(&str, bool)] = &[("sync", true), ("person", false)];
 
 /// The records at the start: every entry must say what it is.
