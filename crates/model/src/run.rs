@@ -147,3 +147,19 @@ pub struct Counts {
     /// Changes written so far.
     pub applied: i64,
 }
+
+impl Counts {
+    /// All changes of the plan.
+    #[must_use]
+    pub fn changes(&self) -> i64 {
+        self.create
+            + self.link
+            + self.update
+            + self.deactivate
+            + self.reactivate
+            + self.revoke_access
+            + self.grant_access
+            + self.archive
+            + self.restore
+    }
+}

@@ -1,0 +1,89 @@
+//! `rollcall doctor`: checks what a run needs, and says what to do.
+
+use crate::house::{self, Files, House};
+use crate::{exit, print};
+use anyhow::Result;
+use serde::Serialize;
+
+/// Checks configuration, key, database, clock and connections.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Check {
+    what: String,
+    ok: bool,
+    found: String,
+}
+
+/// Runs the command.
+pub async fn run(files: Files, args: Args) -> Result<()> {
+    let mut checks = Vec::new();
+    let mut add = |what: &str, result: Result<String>| {
+        let (ok, found) = match result {
+            Ok(found) => (true, found),
+            Err(error) => (false, format!("{error:#}")),
+        };
+        checks.push(Check { what: what.to_owned(), ok, found });
+        ok
+    };
+    let loaded = files.load();
+    let config_ok = match &loaded {
+        Ok(_) => add("configuration", Ok("readable".into())),
+        Err(error) => add("configuration", Err(anyhow::anyhow!("{error:#}"))),
+    };
+    if let (true, Ok(loaded)) = (config_ok, loaded) {
+        house::log(&loaded.config, files.verbose);
+        add("master key", house::check_key(&loaded.config.master_key_file));
+        let store = house::open_store(&loaded.config).await;
+        let database_ok = match &store {
+            Ok(store) => add("database", store.describe().await.map_err(Into::into)),
+            Err(error) => add("database", Err(anyhow::anyhow!("{error:#}"))),
+        };
+        if database_ok && let Ok(house) = House::with(loaded.config, files.verbose).await {
+            for connection in house.engine.connections().await? {
+                let what = format!("connection {}", connection.name);
+                match house.engine.test_connection(connection.id).await {
+                    Ok(test) if test.ok => {
+                        let skew = test.clock_skew_seconds.unwrap_or(0);
+                        add(&what, Ok(format!("answers as {}", test.organization.unwrap_or_default())));
+                        // Tokens are refused from about five minutes on.
+                        add(
+                            "clock",
+                            if skew.abs() < 120 {
+                                Ok(format!("{skew} s from Microsoft's"))
+                            } else {
+                                Err(anyhow::anyhow!("{skew} s from Microsoft's: set this machine's clock (timedatectl set-ntp true)."))
+                            },
+                        );
+                    }
+                    Ok(test) => {
+                        let missing: Vec<String> =
+                            test.permissions.iter().filter(|p| p.is_missing()).map(|p| p.permission.to_string()).collect();
+                        let said = test.error.map_or_else(
+                            || format!("missing: {}. Add and grant them in Entra › App registrations.", missing.join(", ")),
+                            |e| e.message,
+                        );
+                        add(&what, Err(anyhow::anyhow!(said)));
+                    }
+                    Err(error) => {
+                        add(&what, Err(error.into()));
+                    }
+                }
+            }
+        }
+    }
+    let all_well = checks.iter().all(|c| c.ok);
+    if args.json {
+        print::json(&serde_json::json!({ "ok": all_well, "checks": checks }))?;
+    } else {
+        for check in &checks {
+            println!("{} {}: {}", if check.ok { "✓" } else { "✗" }, print::plain(&check.what), print::plain(&check.found));
+        }
+    }
+    if all_well { Ok(()) } else { Err(exit::Ended(exit::FAILED).into()) }
+}

@@ -1,0 +1,13 @@
+//! `rollcall migrate`: bring the database's tables to this version.
+
+use crate::house::{self, Files};
+use anyhow::Result;
+
+/// Runs the command.
+pub async fn run(files: Files) -> Result<()> {
+    let loaded = files.load()?;
+    house::log(&loaded.config, files.verbose);
+    let store = house::open_store(&loaded.config).await?;
+    println!("The database is at schema {} ({}).", store.schema_version().await?, store.describe().await?);
+    Ok(())
+}

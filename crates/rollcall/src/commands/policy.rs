@@ -1,0 +1,182 @@
+//! `rollcall policy`: the policy as a file. `check`, `test` and `plan` need no server, no database and no network.
+
+use crate::house::{Files, House};
+use crate::{exit, print};
+use anyhow::{Context, Result, bail};
+use policy::{Fault, Layer, Loaded};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use sync::PolicyScope;
+
+/// Policies.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Judge policy files: every fault with its place
+    Check {
+        /// Policy files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run scenarios: what Entra and the records hold, what happens, and what must follow
+    Test {
+        /// Scenario files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what each step of a scenario would do, instead of judging it
+    Plan {
+        /// A scenario file
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write out a policy: a tenant's own document, or the default's
+    Export {
+        /// The tenant; without one, the default policy
+        tenant: Option<String>,
+        /// Everything that decides, presets and defaults included
+        #[arg(long)]
+        effective: bool,
+    },
+    /// Keep a policy file as a new version
+    Import {
+        /// The policy file; - for standard input
+        file: PathBuf,
+        /// The tenant; without one, the default policy
+        #[arg(long, value_name = "TENANT")]
+        tenant: Option<String>,
+    },
+    /// What a policy file would change, setting by setting
+    Diff {
+        /// The policy file
+        file: PathBuf,
+        /// Against this tenant's policy; without one, the default policy
+        #[arg(long, value_name = "TENANT")]
+        tenant: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the command.
+pub async fn run(files: Files, command: Command) -> Result<()> {
+    match command {
+        Command::Check { files, json } => check(&files, json),
+        Command::Test { files, json } => test(&files, json),
+        Command::Plan { file, json } => plan(&file, json),
+        Command::Export { tenant, effective } => {
+            let house = House::open(&files).await?;
+            let scope = scope(&house, tenant.as_deref()).await?;
+            let text = if effective {
+                policy::effective(&house.engine.loaded_policy(scope).await?)
+            } else {
+                house.engine.policy_text(scope).await?
+            };
+            std::io::stdout().lock().write_all(text.as_bytes()).context("Writing the policy failed")
+        }
+        Command::Import { file, tenant } => {
+            let house = House::open(&files).await?;
+            let scope = scope(&house, tenant.as_deref()).await?;
+            let saved = match house.engine.save_policy(scope, &read(&file)?, &house.actor()).await {
+                Err(sync::Error::Policy(faults)) => return refuse(&file, &faults),
+                saved => saved?,
+            };
+            for warning in &saved.warnings {
+                eprintln!("warning: {}", print::plain(warning));
+            }
+            println!("Version {} is kept and decides from the next run on.", saved.version);
+            Ok(())
+        }
+        Command::Diff { file, tenant, json } => {
+            let house = House::open(&files).await?;
+            let scope = scope(&house, tenant.as_deref()).await?;
+            let after = match house.engine.check_policy(scope, &read(&file)?).await {
+                Err(sync::Error::Policy(faults)) => return refuse(&file, &faults),
+                after => after?,
+            };
+            let before = house.engine.loaded_policy(scope).await?;
+            let lines = policy::diff(&before.policy, &after.policy);
+            if json {
+                return print::json(&lines);
+            }
+            if lines.is_empty() {
+                println!("The file decides the same as the policy in force.");
+            }
+            for line in lines {
+                println!("{line}");
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn scope(house: &House, tenant: Option<&str>) -> Result<PolicyScope> {
+    Ok(match tenant {
+        Some(name) => PolicyScope::Tenant(house.engine.tenant_named(name).await?.key),
+        None => PolicyScope::Default,
+    })
+}
+
+fn refuse(file: &Path, faults: &[Fault]) -> Result<()> {
+    for fault in faults {
+        eprintln!("{}: {}", file.display(), print::plain(&fault.to_string()));
+    }
+    eprintln!("{} faults; nothing was changed.", faults.len());
+    Err(exit::Ended(exit::FAILED).into())
+}
+
+fn read(file: &Path) -> Result<String> {
+    let bytes = if file.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).context("Standard input could not be read")?;
+        bytes
+    } else {
+        std::fs::read(file).with_context(|| format!("{} could not be read", file.display()))?
+    };
+    match policy::document::text_of(&file.display().to_string(), &bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(fault) => bail!("{fault}"),
+    }
+}
+
+fn check(files: &[PathBuf], json: bool) -> Result<()> {
+    let mut results = Vec::new();
+    let mut all_well = true;
+    for file in files {
+        let name = file.display().to_string();
+        let loaded: Result<Loaded, Vec<Fault>> =
+            Layer::parse(&name, &read(file)?).and_then(|layer| policy::load(std::slice::from_ref(&layer)));
+        all_well &= loaded.is_ok();
+        let (faults, warnings) = match &loaded {
+            Ok(loaded) => (Vec::new(), loaded.warnings.clone()),
+            Err(faults) => (faults.clone(), Vec::new()),
+        };
+        if !json {
+            for fault in &faults {
+                eprintln!("{}", print::plain(&fault.to_string()));
+            }
+            for warning in &warnings {
+                eprintln!("warning: {}", print::plain(&warning.to_string()));
+            }
+            if let Ok(loaded) = &loaded {
+                println!("{name}: fine; {} rules over preset {}, digest {}", loaded.policy.rules.len(), loaded.preset, loaded.digest);
+            }
+        }
+        results.push(serde_json::json!({
+            "file": name, "ok": loaded.is_ok(), "digest": loaded.as_ref().ok().map(|l| &l.digest),
+            "faults": faults, "warnings": warnings,
+        }));
+    }
+    if json {
+        print::json(&results)?;
+    }
+    if all_well { Ok(()) } else { Err(exit::Ended(exit::FAILED).into()) }
+}

@@ -1,0 +1,32 @@
+//! Apply: write a stored plan, batch by batch. The plan leaves no choice here; the store writes records, links and journal in one
+//! transaction a batch, and remembers how far it came, so that a killed run goes on where it was.
+
+use crate::engine::Job;
+use crate::error::Result;
+use crate::plan::tenant_facts;
+use model::run::{RunKind, RunState};
+use planner::Planner;
+use store::Run;
+
+/// Changes written in one transaction: long enough for speed, short enough that others get to the database in between.
+const BATCH: i64 = 5_000;
+
+impl Job {
+    /// Writes what is left of the run's plan.
+    pub(crate) async fn apply(&mut self, run: &Run) -> Result<()> {
+        let of = self.store.run_counts(run.id).await?.changes();
+        let mut done = 0;
+        loop {
+            let outcome = self.store.apply_batch(&self.lease, run.id, BATCH, self.engine.now()).await?;
+            done += i64::try_from(outcome.applied + outcome.failed + outcome.held_back).unwrap_or(i64::MAX);
+            self.tell(RunState::Applying, done, Some(of)).await?;
+            if outcome.done {
+                break;
+            }
+        }
+        // The rules' groups as they are now are what a later plan is compared with.
+        let (loaded, _) = self.engine.effective_policy(self.tenant.key).await?;
+        let facts = tenant_facts(&self.engine, &self.tenant, &loaded, RunKind::Delta).await?;
+        self.keep_rule_groups(&Planner::new(&loaded.policy, &loaded.digest, facts)).await
+    }
+}

@@ -1,0 +1,249 @@
+//! Plan: decide for everyone who is due, store what was decided, and weigh the whole.
+//!
+//! Nothing here decides: the planner does, batch by batch, from facts the store answers. While one batch is stored the next one is
+//! read. A killed run plans again from the committed mirror, which gives the same plan.
+
+use crate::engine::{Engine, Job};
+use crate::error::{Error, Result};
+use crate::hash::PlanHash;
+use model::facts::{TenantFacts, UserFacts};
+use model::plan::{ClientFound, Hold, LostGroup, Weights};
+use model::policy::{ClientRef, Policy, Source, Step};
+use model::run::{RunKind, RunState};
+use model::{ClientId, GroupKey, SourceId, UserKey, text};
+use planner::{Claims, Planner};
+use sources::Select;
+use std::collections::{HashMap, HashSet};
+use store::{Pass, RuleGroup, Store, Tenant};
+
+/// Users decided at once: large enough that a query's cost does not count, small enough that a few batches are a few megabytes.
+const BATCH: i64 = 2_000;
+
+/// A plan that is stored.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub hash: String,
+    pub holds: Vec<Hold>,
+    pub weights: Weights,
+    pub changes: i64,
+}
+
+/// What the passes of one plan share.
+struct Passes<'p> {
+    planner: &'p Planner,
+    claims: Claims,
+    hash: PlanHash,
+    done: i64,
+    of: i64,
+}
+
+/// The directory extensions a policy maps, which are read beside the read set (ruling 60).
+pub(crate) fn select(policy: &Policy) -> Result<Select> {
+    let mut names = Vec::new();
+    for mappings in [&policy.fields.agent, &policy.fields.contact] {
+        for mapping in mappings.values() {
+            if let Some(Source::Attribute(path)) = &mapping.source
+                && let Some(Step::Name(name)) = path.first()
+                && name.starts_with("extension_")
+            {
+                names.push(name.clone());
+            }
+        }
+    }
+    Select::with_extensions(names)
+        .map_err(|name| Error::Invalid(format!("The policy maps \"{name}\", which is not the name of a directory extension.")))
+}
+
+impl Job {
+    /// Makes the plan of the run, and weighs it.
+    pub(crate) async fn plan(&mut self, loaded: &policy::Loaded) -> Result<Planned> {
+        let facts = self.tenant_facts(loaded).await?;
+        let planner = Planner::new(&loaded.policy, &loaded.digest, facts);
+        self.touch(&planner).await?;
+        let seq = self.store.begin_plan(&self.lease, self.run, self.engine.now()).await?;
+        let relevant: HashSet<GroupKey> = planner.relevant_groups().collect();
+        let tenant = self.tenant.key;
+        let of = self.store.due_count(tenant).await?;
+        let mut pass = Passes { planner: &planner, claims: Claims::default(), hash: PlanHash::new(), done: 0, of };
+
+        let mut batch = self.store.due_linked(tenant, seq, UserKey(0), BATCH, &relevant).await?;
+        while let Some(last) = batch.last().map(|user| user.key) {
+            let store = self.store.clone();
+            let next = store.due_linked(tenant, seq, last, BATCH, &relevant);
+            let (stored, next) = tokio::join!(self.decide(&mut pass, Pass::Linked, batch), next);
+            stored?;
+            batch = next?;
+        }
+
+        // Who of them gets which username is known only now; these are decided again, in the order given.
+        let again = pass.claims.settle();
+        for keys in again.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX)) {
+            let batch = self.store.user_facts(tenant, keys).await?;
+            self.decide(&mut pass, Pass::Again, batch).await?;
+        }
+
+        let mut batch = self.store.due_unlinked(tenant, seq, None, BATCH, &relevant).await?;
+        while let Some(last) = batch.last().map(|user| user.id.clone()) {
+            let store = self.store.clone();
+            let next = store.due_unlinked(tenant, seq, Some(&last), BATCH, &relevant);
+            let (stored, next) = tokio::join!(self.decide(&mut pass, Pass::Unlinked, batch), next);
+            stored?;
+            batch = next?;
+        }
+        let hash = pass.hash.finish();
+        self.weigh(&planner, &loaded.policy, hash).await
+    }
+
+    /// Decides one batch and stores what was decided.
+    async fn decide(&mut self, pass: &mut Passes<'_>, which: Pass, batch: Vec<UserFacts>) -> Result<()> {
+        let questions = pass.planner.questions(&batch);
+        let answers = self.store.answer(self.tenant.key, &questions).await?;
+        let decisions = pass.planner.decide(&batch, &answers, &mut pass.claims);
+        if which == Pass::Again {
+            pass.hash.forget_users(batch.iter().map(|user| user.key));
+        }
+        for decision in &decisions {
+            pass.hash.forget_records(&decision.replaces);
+            for change in &decision.changes {
+                pass.hash.add(change, pass.planner.digest());
+            }
+        }
+        let now = self.engine.now();
+        self.store.store_decisions(&self.lease, self.run, pass.planner.digest(), which, decisions, now).await?;
+        if which != Pass::Again {
+            pass.done += i64::try_from(batch.len()).unwrap_or(i64::MAX);
+        }
+        self.tell(RunState::Planning, pass.done, Some(pass.of)).await
+    }
+
+    /// Who is due beside those whom the read itself touched.
+    async fn touch(&mut self, planner: &Planner) -> Result<()> {
+        let mut named: HashSet<GroupKey> = planner.named_groups().into_iter().flat_map(|n| n.groups).collect();
+        named.extend(self.store.rule_groups(self.tenant.key).await?.into_iter().map(|g| g.group));
+        let named: Vec<GroupKey> = named.into_iter().collect();
+        self.store.touch_from_edges(&self.lease, &named).await?;
+        self.store.touch_ripe(&self.lease, self.engine.now()).await?;
+        if self.kind == RunKind::Full {
+            // Only a full run looks for drift, so it looks at everyone who has a record.
+            self.store.touch_linked(&self.lease).await?;
+        }
+        Ok(())
+    }
+
+    async fn weigh(&mut self, planner: &Planner, policy: &Policy, hash: String) -> Result<Planned> {
+        let mut weights = self.store.weights(self.run, self.engine.now()).await?;
+        weights.lost_groups = self.lost_groups(planner).await?;
+        let holds = planner::guard::weigh(&policy.guard, &weights);
+        Ok(Planned { hash, holds, changes: weights.changes, weights })
+    }
+
+    /// Groups that resolved when a plan was last applied and do not now, or had members and have none (ruling 83).
+    async fn lost_groups(&self, planner: &Planner) -> Result<Vec<LostGroup>> {
+        let before = self.store.rule_groups(self.tenant.key).await?;
+        if before.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now = planner.named_groups();
+        let resolved: Vec<GroupKey> = now.iter().flat_map(|n| n.groups.iter().copied()).collect();
+        let peopled: HashSet<GroupKey> = self.store.peopled_groups(&resolved).await?.into_iter().collect();
+        let removals = self.store.removals_by_rule(self.run).await?;
+        let mut lost = Vec::new();
+        for named in &now {
+            let was: Vec<_> = before.iter().filter(|b| b.rule == named.rule && b.named == named.reference).collect();
+            if was.is_empty() {
+                continue;
+            }
+            let gone = named.groups.is_empty();
+            let emptied = !gone && was.iter().any(|b| b.peopled) && !named.groups.iter().any(|g| peopled.contains(g));
+            if gone || emptied {
+                let keys: Vec<GroupKey> = was.iter().map(|b| b.group).collect();
+                let known = self.store.groups_by_key(&keys).await?.into_iter().next().map(|g| g.name).filter(|n| !n.is_empty());
+                let removals = removals.get(&named.rule).copied().unwrap_or(0);
+                let group = known.unwrap_or_else(|| named.reference.clone());
+                lost.push(LostGroup { group, rule: named.rule.clone(), emptied, removals });
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Keeps which groups the rules named, once their plan is applied: what a later plan is compared with.
+    pub(crate) async fn keep_rule_groups(&self, planner: &Planner) -> Result<()> {
+        let named = planner.named_groups();
+        let keys: Vec<GroupKey> = named.iter().flat_map(|n| n.groups.iter().copied()).collect();
+        let peopled: HashSet<GroupKey> = self.store.peopled_groups(&keys).await?.into_iter().collect();
+        let mut groups: Vec<RuleGroup> = named
+            .into_iter()
+            .flat_map(|n| {
+                let (rule, reference) = (n.rule, n.reference);
+                n.groups.into_iter().map(move |group| (rule.clone(), reference.clone(), group))
+            })
+            .map(|(rule, named, group)| RuleGroup { rule, named, group, peopled: peopled.contains(&group) })
+            .collect();
+        groups.sort_by(|a, b| (&a.rule, &a.named, a.group).cmp(&(&b.rule, &b.named, b.group)));
+        groups.dedup();
+        Ok(self.store.set_rule_groups(&self.lease, &groups).await?)
+    }
+
+    /// What is the same for every user of the run.
+    pub(crate) async fn tenant_facts(&self, loaded: &policy::Loaded) -> Result<TenantFacts> {
+        tenant_facts(&self.engine, &self.tenant, loaded, self.kind).await
+    }
+}
+
+/// What is the same for every user of a tenant, as the store has it now.
+pub(crate) async fn tenant_facts(engine: &Engine, tenant: &Tenant, loaded: &policy::Loaded, run: RunKind) -> Result<TenantFacts> {
+    let (store, policy) = (engine.store(), &loaded.policy);
+    let when = || policy.rules.iter().filter(|r| r.enabled).map(|r| &r.when);
+    let ids: Vec<SourceId> = when().flat_map(|w| w.groups.iter().flatten().cloned()).collect();
+    let names: Vec<String> = when().flat_map(|w| w.group_names.iter().flatten().cloned()).collect();
+    let (groups, nested) = store.group_facts(tenant.key, &ids, &names).await?;
+    let mut clients = HashMap::new();
+    let mut sites = HashMap::new();
+    for rule in &policy.rules {
+        let client = match &rule.then.client {
+            ClientRef::Named(reference) => {
+                let found = named_client(store, reference).await?;
+                clients.extend(found.map(|found| (reference.clone(), found)));
+                found.map(|c| c.id)
+            }
+            ClientRef::FromTenant => tenant.client,
+        };
+        if let (Some(client), Some(reference)) = (client, &rule.then.site) {
+            for site in store.sites().await?.into_iter().filter(|s| s.client == client) {
+                if site.id.to_string() == *reference {
+                    sites.insert((client, reference.clone()), site.id);
+                }
+                sites.entry((client, text::fold(&site.name))).or_insert(site.id);
+            }
+        }
+    }
+    let client = match tenant.client {
+        Some(id) => Some(store.client(id).await?).map(|c| ClientFound { id: c.id, active: c.active }),
+        None => None,
+    };
+    Ok(TenantFacts {
+        tenant: tenant.key,
+        domain: tenant.domain.clone(),
+        client,
+        now: engine.now(),
+        run,
+        skus: store.skus(tenant.key).await?,
+        groups,
+        nested,
+        clients,
+        sites,
+        spared: store.spared(tenant.key, &loaded.digest).await?,
+    })
+}
+
+/// A client as a policy names it: by its number, or by its name.
+async fn named_client(store: &Store, reference: &str) -> Result<Option<ClientFound>> {
+    let client = match store.find_client(reference).await? {
+        Some(client) => Some(client),
+        None => match reference.parse::<i64>() {
+            Ok(number) => store.client(ClientId(number)).await.ok(),
+            Err(_) => None,
+        },
+    };
+    Ok(client.map(|c| ClientFound { id: c.id, active: c.active }))
+}

@@ -1,0 +1,4 @@
+//! Records in files: CSV in and out.
+
+pub mod csv;
+pub mod export;

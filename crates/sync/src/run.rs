@@ -1,0 +1,379 @@
+//! A run from being asked for to its end: the state machine, and what people do to it.
+//!
+//! ```text
+//! queued → collecting → planning → ready | held → applying → propagating → done
+//!                                                 (or failed, rejected, superseded, stale)
+//! ```
+//!
+//! Each state's work is idempotent and resumable: killed anywhere and started again by any process, a run ends as if nothing had
+//! happened. What is done is decided by the stored state alone.
+
+use crate::actor::Actor;
+use crate::engine::{Engine, Heartbeat, Job, lease_ms};
+use crate::plan::Planned;
+use crate::error::{Error, Result};
+use crate::progress::Teller;
+use crate::report::RunReport;
+use model::plan::Hold;
+use model::run::{RunKind, RunState};
+use model::{RunId, TenantKey};
+use std::time::Duration;
+use store::{Lease, Run, RunChange, RunFilter, Tenant};
+
+/// A request for a run.
+#[derive(Debug, Clone)]
+pub struct RunRequest {
+    /// Full, or what changed since the last read.
+    pub kind: RunKind,
+    /// Plan and show; write nothing.
+    pub preview: bool,
+    /// Approve the tenant's first plan at once; never what the guard holds.
+    pub approve_first: bool,
+    /// Who asks.
+    pub actor: Actor,
+}
+
+/// How often a hold on a tenant that somebody else has is tried again.
+const LEASE_POLL: Duration = Duration::from_millis(100);
+
+/// How many earlier runs are looked through for the same plan: a plan that waits or was rejected is among the latest.
+const LOOK_BACK: i64 = 50;
+
+/// How a planned run goes on.
+enum Next {
+    Apply,
+    /// Approved in advance by the one who asked (`--yes`): a first plan that the guard lets pass.
+    ApplyFirst,
+    Wait,
+    /// An older run waits with the very same plan.
+    SameAs(RunId),
+    /// The same plan was rejected before.
+    RejectedBefore(RunId),
+}
+
+impl Engine {
+    /// Asks for a run; workers pick it up. A run that is queued already serves for this one too.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn request_run(&self, tenant: TenantKey, request: &RunRequest) -> Result<RunId> {
+        let queued = self.store().open_runs(tenant).await?.into_iter().find(|r| {
+            r.state == RunState::Queued && r.preview == request.preview && (r.kind == request.kind || r.kind == RunKind::Full)
+        });
+        let run = match queued {
+            Some(run) => run.id,
+            None => {
+                let by = request.actor.to_string();
+                self.store().create_run(tenant, request.kind, request.preview, &by, self.now()).await?.id
+            }
+        };
+        self.queued().notify_one();
+        Ok(run)
+    }
+
+    /// One run, here and now: finishes what a killed process left behind first.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when another process keeps working on the tenant; otherwise a run that fails is reported as such, with its
+    /// error, and is no error here.
+    pub async fn run_now(&self, tenant: TenantKey, request: RunRequest, teller: Teller) -> Result<RunReport> {
+        let lease = self.hold(tenant).await?;
+        let result = self.run_held(&lease, tenant, &request, &teller).await;
+        self.store().release_lease(&lease).await?;
+        self.report(result?).await
+    }
+
+    async fn run_held(&self, lease: &Lease, tenant: TenantKey, request: &RunRequest, teller: &Teller) -> Result<RunId> {
+        for left in self.store().open_runs(tenant).await? {
+            let same = left.preview == request.preview && (left.kind == request.kind || request.kind != RunKind::Full);
+            match left.state {
+                RunState::Applying | RunState::Propagating => {
+                    self.work(lease, &left, false, teller).await?;
+                }
+                RunState::Queued | RunState::Collecting | RunState::Planning if same => {
+                    return self.work(lease, &left, request.approve_first, teller).await;
+                }
+                // What it had read is in the mirror; its plan is made again by this one.
+                RunState::Queued | RunState::Collecting | RunState::Planning => {
+                    self.end(lease, &left, RunState::Superseded, "Another run of this tenant took its place.").await?;
+                }
+                _ => {}
+            }
+        }
+        let by = request.actor.to_string();
+        let run = self.store().create_run(tenant, request.kind, request.preview, &by, self.now()).await?;
+        self.work(lease, &run, request.approve_first, teller).await
+    }
+
+    /// Works on a run that is queued, under way or approved, until it ends or waits for a person.
+    ///
+    /// # Errors
+    /// As for [`Engine::run_now`].
+    pub async fn drive(&self, run: RunId, teller: Teller) -> Result<RunReport> {
+        let stored = self.store().run(run).await?;
+        let lease = self.hold(stored.tenant).await?;
+        let stored = self.store().run(run).await?;
+        let result = self.work(&lease, &stored, false, &teller).await;
+        self.store().release_lease(&lease).await?;
+        self.report(result?).await
+    }
+
+    /// Takes the next piece of work of a tenant, if nobody else has the tenant. What a worker does in a loop.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn work_on(&self, tenant: TenantKey) -> Result<Option<RunId>> {
+        let now = self.now();
+        let Some(lease) = self.store().acquire_lease(tenant, &self.settings().holder, now, lease_ms(self.settings())).await? else {
+            return Ok(None);
+        };
+        let waiting = |state| {
+            matches!(
+                state,
+                RunState::Queued | RunState::Collecting | RunState::Planning | RunState::Applying | RunState::Propagating
+            )
+        };
+        let open = self.store().open_runs(tenant).await?;
+        let result = match open.into_iter().find(|r| waiting(r.state)) {
+            Some(run) => self.work(&lease, &run, false, &Teller::silent()).await.map(Some),
+            None => Ok(None),
+        };
+        self.store().release_lease(&lease).await?;
+        result
+    }
+
+    /// Holds a tenant, waiting for another process's hold to end or to lapse.
+    async fn hold(&self, tenant: TenantKey) -> Result<Lease> {
+        let ttl = lease_ms(self.settings());
+        // A live worker renews its hold; one that was killed lapses within this time.
+        let patience = self.now() + ttl + ttl / 2;
+        loop {
+            let now = self.now();
+            if let Some(lease) = self.store().acquire_lease(tenant, &self.settings().holder, now, ttl).await? {
+                return Ok(lease);
+            }
+            if now > patience {
+                return Err(Error::Busy);
+            }
+            tokio::time::sleep(LEASE_POLL).await;
+        }
+    }
+
+    /// The state machine. Returns the run that now stands for what was asked: another one when the plan is the same as one that
+    /// waits already.
+    async fn work(&self, lease: &Lease, run: &Run, approve_first: bool, teller: &Teller) -> Result<RunId> {
+        let _alive = Heartbeat::start(self, lease);
+        let span = tracing::info_span!("run", id = %run.id, tenant = %run.tenant);
+        let result = tracing::Instrument::instrument(self.work_inside(lease, run, approve_first, teller), span).await;
+        match result {
+            Ok(id) => Ok(id),
+            // Somebody else has the tenant now and goes on with the run; it is not this one's to fail.
+            Err(Error::Store(error @ store::StoreError::LeaseLost { .. })) => Err(error.into()),
+            Err(error) => {
+                tracing::error!(run = %run.id, code = error.code(), "{error}");
+                let stored = self.store().run(run.id).await?;
+                if !stored.state.is_over() {
+                    self.end(lease, &stored, RunState::Failed, &error.to_string()).await?;
+                }
+                Ok(run.id)
+            }
+        }
+    }
+
+    async fn work_inside(&self, lease: &Lease, run: &Run, approve_first: bool, teller: &Teller) -> Result<RunId> {
+        let tenant = self.store().tenant(run.tenant).await?;
+        let mut run = run.clone();
+        if run.state == RunState::Queued {
+            self.advance(lease, &mut run, RunState::Collecting, RunChange::default()).await?;
+        }
+        let (loaded, policy_version) = match run.state {
+            RunState::Collecting | RunState::Planning => self.effective_policy(tenant.key).await?,
+            // The plan is made; what decided it is stored with it.
+            _ => {
+                let mut job = self.job(tenant, lease, &run, None, teller).await?;
+                return self.finish(&mut job, &mut run).await;
+            }
+        };
+        let mut job = self.job(tenant, lease, &run, Some(&loaded.policy), teller).await?;
+        if run.state == RunState::Collecting {
+            let started_at = run.started_at.unwrap_or(run.created_at);
+            job.collect(started_at).await?;
+            job.refresh_licences(&loaded.policy).await?;
+            let stats = Some(crate::report::source_stats(&job.source.stats()));
+            self.advance(lease, &mut run, RunState::Planning, RunChange { stats, ..RunChange::default() }).await?;
+        }
+        let mut planned = job.plan(&loaded).await?;
+        let first = job.tenant.first_applied_run.is_none() && loaded.policy.guard.approve_first_run && planned.changes > 0;
+        if first && !approve_first && !run.preview {
+            planned.holds.push(Hold::FirstRun);
+        }
+        let next = self.next(&job, &run, &planned, first).await?;
+        let change = RunChange {
+            policy_version,
+            policy_digest: Some(loaded.digest.clone()),
+            plan_hash: Some(planned.hash.clone()),
+            holds: Some(planned.holds.clone()),
+            weights: Some(planned.weights.clone()),
+            decided_by: matches!(next, Next::ApplyFirst).then(|| run.requested_by.clone()),
+            ..RunChange::default()
+        };
+        match next {
+            Next::Apply | Next::ApplyFirst => {
+                self.supersede_waiting(lease, &run).await?;
+                self.advance(lease, &mut run, RunState::Applying, change).await?;
+                self.finish(&mut job, &mut run).await
+            }
+            Next::Wait => {
+                self.supersede_waiting(lease, &run).await?;
+                let state = if run.preview { RunState::Ready } else { RunState::Held };
+                self.advance(lease, &mut run, state, change).await?;
+                Ok(run.id)
+            }
+            Next::SameAs(other) => {
+                let note = format!("The plan is the same as run {other}'s, which still waits.");
+                self.advance(lease, &mut run, RunState::Superseded, RunChange { error: Some(note), ..change }).await?;
+                Ok(other)
+            }
+            Next::RejectedBefore(other) => {
+                let note = format!("The plan is the same as run {other}'s, which was rejected. It is asked again when its inputs change.");
+                self.advance(lease, &mut run, RunState::Rejected, RunChange { error: Some(note), ..change }).await?;
+                Ok(run.id)
+            }
+        }
+    }
+
+    /// How the run goes on with the plan it has. `first`: it is one that waits for a person unless one approved it in advance.
+    async fn next(&self, job: &Job, run: &Run, planned: &Planned, first: bool) -> Result<Next> {
+        if run.preview {
+            return Ok(Next::Wait);
+        }
+        if planned.holds.is_empty() {
+            return Ok(if first { Next::ApplyFirst } else { Next::Apply });
+        }
+        let filter = RunFilter { tenant: Some(job.tenant.key), states: Vec::new(), before: Some(run.id), limit: LOOK_BACK };
+        let earlier = self.store().runs(&filter).await?;
+        let same = |r: &&Run| r.plan_hash.as_deref() == Some(planned.hash.as_str());
+        if let Some(waiting) = earlier.iter().filter(|r| r.state == RunState::Held).find(same) {
+            return Ok(Next::SameAs(waiting.id));
+        }
+        let last_decided = earlier.iter().find(|r| matches!(r.state, RunState::Rejected | RunState::Done));
+        match last_decided.filter(|r| r.state == RunState::Rejected).filter(same) {
+            Some(rejected) => Ok(Next::RejectedBefore(rejected.id)),
+            None => Ok(Next::Wait),
+        }
+    }
+
+    /// Applies, passes on, and closes.
+    async fn finish(&self, job: &mut Job, run: &mut Run) -> Result<RunId> {
+        if run.state == RunState::Applying {
+            job.apply(run).await?;
+            self.advance(&job.lease.clone(), run, RunState::Propagating, RunChange::default()).await?;
+        }
+        if run.state == RunState::Propagating {
+            // Nothing takes records further yet: the embedded records are the PSA.
+            self.advance(&job.lease.clone(), run, RunState::Done, RunChange::default()).await?;
+            let counts = self.store().run_counts(run.id).await?;
+            tracing::info!(
+                applied = counts.applied,
+                unchanged = counts.unchanged,
+                excluded = counts.excluded,
+                in_review = counts.in_review,
+                failed = counts.failed,
+                "done"
+            );
+        }
+        Ok(run.id)
+    }
+
+    async fn job(
+        &self,
+        tenant: Tenant,
+        lease: &Lease,
+        run: &Run,
+        policy: Option<&model::policy::Policy>,
+        teller: &Teller,
+    ) -> Result<Job> {
+        let connection = self.store().connection(tenant.connection).await?;
+        let source = self.source(&connection).await?;
+        let select = policy.map(crate::plan::select).transpose()?.unwrap_or_default();
+        let planned_before = !self.store().standing_counts(tenant.key).await?.is_empty();
+        Ok(Job::new(self.clone(), tenant, lease.clone(), run, source, select, teller.clone(), planned_before))
+    }
+
+    async fn advance(&self, lease: &Lease, run: &mut Run, to: RunState, change: RunChange) -> Result<()> {
+        let now = self.now();
+        self.store().advance_run(lease, run.id, run.state, to, change, now).await?;
+        tracing::debug!(run = %run.id, from = %run.state, to = %to, "run moved on");
+        run.state = to;
+        run.started_at = run.started_at.or(Some(now));
+        Ok(())
+    }
+
+    async fn end(&self, lease: &Lease, run: &Run, state: RunState, why: &str) -> Result<()> {
+        let change = RunChange { error: Some(why.to_owned()), ..RunChange::default() };
+        Ok(self.store().advance_run(lease, run.id, run.state, state, change, self.now()).await?)
+    }
+
+    /// Older plans of the tenant that nobody decided on are replaced by this one.
+    async fn supersede_waiting(&self, lease: &Lease, run: &Run) -> Result<()> {
+        let note = format!("Run {} planned anew.", run.id);
+        for older in self.store().open_runs(run.tenant).await? {
+            if older.id < run.id && matches!(older.state, RunState::Held | RunState::Ready) {
+                self.end(lease, &older, RunState::Superseded, &note).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Approves a plan that waits: exactly the one whose hash is named. It is refused as stale when its inputs changed.
+    ///
+    /// # Errors
+    /// [`Error::NotWaiting`], [`Error::WrongHash`], [`Error::Stale`].
+    pub async fn approve(&self, run: RunId, hash: &str, actor: &Actor) -> Result<()> {
+        let stored = self.waiting(run, hash, "approved").await?;
+        let lease = self.hold(stored.tenant).await?;
+        let result = self.approve_held(&lease, run, hash, actor).await;
+        self.store().release_lease(&lease).await?;
+        result?;
+        self.queued().notify_one();
+        self.audit(actor, "run.approve", &run.to_string(), serde_json::json!({ "hash": hash })).await
+    }
+
+    async fn approve_held(&self, lease: &Lease, run: RunId, hash: &str, actor: &Actor) -> Result<()> {
+        // Looked at again under the hold: somebody may have decided while this one waited.
+        let stored = self.waiting(run, hash, "approved").await?;
+        let (loaded, _) = self.effective_policy(stored.tenant).await?;
+        let same_policy = stored.policy_digest.as_deref() == Some(loaded.digest.as_str());
+        if !same_policy || self.store().plan_is_stale(run).await? {
+            self.end(lease, &stored, RunState::Stale, "Its inputs changed before it was approved.").await?;
+            return Err(Error::Stale { run });
+        }
+        let by = actor.to_string();
+        Ok(self.store().decide_run(run, stored.state, RunState::Applying, hash, &by, self.now()).await?)
+    }
+
+    /// Rejects a plan that waits. The same plan is not asked again until its inputs change.
+    ///
+    /// # Errors
+    /// [`Error::NotWaiting`], [`Error::WrongHash`].
+    pub async fn reject(&self, run: RunId, hash: &str, reason: &str, actor: &Actor) -> Result<()> {
+        let stored = self.waiting(run, hash, "rejected").await?;
+        let by = actor.to_string();
+        self.store().decide_run(run, stored.state, RunState::Rejected, hash, &by, self.now()).await?;
+        if let Some(digest) = &stored.policy_digest {
+            self.store().remember_rejection(run, digest).await?;
+        }
+        self.audit(actor, "run.reject", &run.to_string(), serde_json::json!({ "hash": hash, "reason": reason })).await
+    }
+
+    async fn waiting(&self, run: RunId, hash: &str, verb: &'static str) -> Result<Run> {
+        let stored = self.store().run(run).await?;
+        if !matches!(stored.state, RunState::Held | RunState::Ready) {
+            return Err(Error::NotWaiting { run, state: stored.state, verb });
+        }
+        if stored.plan_hash.as_deref() != Some(hash) {
+            return Err(Error::WrongHash { run });
+        }
+        Ok(stored)
+    }
+}

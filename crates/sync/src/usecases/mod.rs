@@ -1,0 +1,10 @@
+//! What people and programs ask of the engine, beside runs: one file a subject.
+
+pub mod audit;
+pub mod connections;
+pub mod explain;
+pub mod policies;
+pub mod records;
+pub mod review;
+pub mod secrets;
+pub mod tenants;
