@@ -364,7 +364,8 @@ pub struct Weights {
     pub removals: i64,
     /// Returns this plan makes; they subtract (ruling 109).
     pub returns: i64,
-    /// Removals of the last 24 hours that no approval covered, less what was returned or reverted since (ruling 82).
+    /// Records removed in the last 24 hours that no approval covered, less those returned or reverted since and those that this plan
+    /// removes once more: a record counts once (rulings 82 and 110).
     pub removals_in_window: i64,
     /// Records created.
     pub creates: i64,

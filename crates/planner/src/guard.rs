@@ -68,7 +68,7 @@ fn weigh_removals(guard: &Guard, w: &Weights, holds: &mut Vec<Hold>) {
     let all_in_window = removals >= PAIR && removals >= linked;
     let all_that_are_left = w.removals >= PAIR && w.removals - w.returns >= w.linked;
     if all_in_window || all_that_are_left {
-        holds.push(Hold::AllRemoved { removals: w.removals });
+        holds.push(Hold::AllRemoved { removals: removals.max(w.removals) });
     }
 }
 

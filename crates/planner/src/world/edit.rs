@@ -41,6 +41,10 @@ impl World {
                         let cause = link.deactivated_by.as_ref().and_then(|d| d.cause);
                         link.deactivated_by = Some(Deactivated { by_sync: entry.deactivated_by_sync == Some(true), cause });
                     }
+                    if row.person.status == Status::Active && touches_status {
+                        // Back by a person's hand: it no longer counts as removed.
+                        self.ledger.iter_mut().filter(|r| r.person == id).for_each(|r| r.undone = true);
+                    }
                     match &entry.linked_to {
                         Some(None) => row.link = None,
                         Some(Some(user)) if entry.id.is_some() && row.link.as_ref().map(|l| &l.source_id) != Some(user) => {

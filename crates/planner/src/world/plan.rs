@@ -215,7 +215,8 @@ impl World {
         };
         let window = || self.ledger.iter().filter(|r| !r.undone && r.at > self.now - WINDOW && r.at <= self.now);
         let gone: BTreeSet<PersonId> = window().map(|r| r.person).filter(|p| !is_counted(p)).collect();
-        let unapproved: BTreeSet<PersonId> = window().filter(|r| !r.approved).map(|r| r.person).collect();
+        let again = |p: &PersonId| changes.iter().any(|c| c.effects.removal && c.record == Some(*p));
+        let unapproved: BTreeSet<PersonId> = window().filter(|r| !r.approved).map(|r| r.person).filter(|p| !again(p)).collect();
         let removals_of = |rule: &RuleId| {
             let of_rule = changes.iter().filter(|c| c.effects.removal && c.effects.cause == Some(Cause::Unmapped));
             count(of_rule.filter(|c| c.link.as_ref().and_then(|l| l.rule.as_ref()) == Some(rule)).count())

@@ -1,0 +1,34 @@
+//! Runs every scenario under `tests/scenarios/`: one story a file, readable without knowing this code.
+
+use planner::world::run_scenario;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios")
+}
+
+#[test]
+fn every_scenario_holds() {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder()).expect("tests/scenarios").map(|e| e.expect("an entry").path()).collect();
+    files.retain(|f| f.extension().is_some_and(|e| e == "yaml"));
+    files.sort();
+    assert!(!files.is_empty(), "there is no scenario in {}", folder().display());
+    let mut failures = Vec::new();
+    for file in &files {
+        let name = file.file_name().expect("a name").to_string_lossy();
+        let text = fs::read_to_string(file).expect("a readable scenario");
+        match policy::scenario::parse(&name, &text) {
+            Ok(scenarios) => {
+                for scenario in scenarios {
+                    let result = run_scenario(&scenario);
+                    let failed = result.steps.iter().flat_map(|s| s.failures.iter().map(move |f| (s.number, f)));
+                    failures.extend(failed.map(|(step, f)| format!("{} (step {step}) {f}", result.name)));
+                }
+            }
+            Err(faults) => failures.extend(faults.iter().map(ToString::to_string)),
+        }
+    }
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
