@@ -26,11 +26,15 @@ export function run(command, args, { cwd = top, env = {}, onLine, quietMs, show 
     let quiet;
     const stop = (why) => {
       stopped ??= why;
-      try {
-        process.kill(-child.pid, "SIGKILL");
-      } catch {
-        // It has just ended by itself.
-      }
+      child.kill("SIGKILL");
+      // What it started gets a moment to notice and tidy up (a database's watchdog does) before it is ended too.
+      setTimeout(() => {
+        try {
+          process.kill(-child.pid, "SIGKILL");
+        } catch {
+          // Nothing of it is left.
+        }
+      }, 3000);
     };
     const heard = () => {
       clearTimeout(quiet);
