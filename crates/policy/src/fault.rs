@@ -24,7 +24,7 @@ impl fmt::Display for Mark {
 }
 
 /// One fault of a document: a sentence that says what is wrong and what to do, with its place.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize)]
 #[error("{file}:{line}:{column}: {message}")]
 pub struct Fault {
     /// The file's name as the caller gave it.

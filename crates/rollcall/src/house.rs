@@ -3,7 +3,8 @@
 use crate::clock::SystemClock;
 use crate::config::{self, Config, Loaded};
 use anyhow::{Context, Result, bail};
-use rand::TryRngCore;
+use model::Clock;
+use rand::TryRng;
 use secrecy::{ExposeSecret, SecretBox};
 use std::fs;
 use std::io::Write;
@@ -61,7 +62,7 @@ impl House {
             workers: config.sync.workers,
             holder: holder(),
         };
-        let engine = Engine::new(store, MasterKey::new(*key.expose_secret()), Arc::new(SystemClock), settings)?;
+        let engine = Engine::new(store, key_ring(&config.master_key_file, &key), Arc::new(SystemClock), settings, chance());
         Ok(Self { config, engine, key })
     }
 
@@ -78,9 +79,8 @@ impl House {
         let next = path.with_extension("key.new");
         // The new key is on disk before anything is wrapped with it, so that no kill can lose it.
         write_key(&next, &fresh, true)?;
-        self.engine
-            .rotate_master_key(MasterKey::new(*self.key.expose_secret()), MasterKey::new(*fresh.expose_secret()), &self.actor())
-            .await?;
+        let ring = MasterKey::new(*fresh.expose_secret()).with_older(*self.key.expose_secret());
+        self.engine.rotate_master_key(ring, &self.actor()).await?;
         let mut kept = path.with_extension("key.old");
         let mut n = 1;
         while kept.exists() {
@@ -93,10 +93,33 @@ impl House {
     }
 }
 
+/// The key, with the one that a rotation was killed at, if there is such a one: what it had wrapped already needs the new key.
+fn key_ring(path: &Path, key: &SecretBox<[u8; 32]>) -> MasterKey {
+    let ring = MasterKey::new(*key.expose_secret());
+    let next = path.with_extension("key.new");
+    match fs::read_to_string(&next).ok().and_then(|text| parse_key(&next, &text).ok()) {
+        Some(started) => ring.with_older(*started.expose_secret()),
+        None => ring,
+    }
+}
+
+/// A number nobody foresees, from the system.
+fn chance() -> u64 {
+    let mut bytes = [0; 8];
+    // Without it requests of two processes may carry the same id, which hurts nobody.
+    let _ = fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
+/// Fills bytes nobody can guess, from the system.
+pub fn fill(bytes: &mut [u8]) -> Result<()> {
+    rand::rngs::SysRng.try_fill_bytes(bytes).context("The system gave no random bytes")
+}
+
 /// This process among all that may work on one database.
 fn holder() -> String {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}:{}:{:08x}", host.trim(), std::process::id(), rand::rngs::OsRng.try_next_u32().unwrap_or_default())
+    format!("{}:{}:{:016x}", host.trim(), std::process::id(), chance())
 }
 
 /// Opens the database and brings its tables to this version.
@@ -108,7 +131,7 @@ pub async fn open_store(config: &Config) -> Result<Store> {
             format!("The folder {} for the database could not be made. Check its owner, or set database.url", folder.display())
         })?;
     }
-    Ok(Store::open(&config.database.url).await?)
+    Ok(Store::open(&config.database.url, SystemClock.now_ms()).await?)
 }
 
 /// Reads the master key, or makes one when there is no file yet.
@@ -158,7 +181,7 @@ fn parse_key(path: &Path, text: &str) -> Result<SecretBox<[u8; 32]>> {
 
 fn random_key() -> Result<SecretBox<[u8; 32]>> {
     let mut key = Box::new([0; 32]);
-    rand::rngs::OsRng.try_fill_bytes(key.as_mut_slice()).context("The system gave no random bytes for a key")?;
+    fill(key.as_mut_slice())?;
     Ok(SecretBox::new(key))
 }
 

@@ -49,17 +49,7 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
                 let what = format!("connection {}", connection.name);
                 match house.engine.test_connection(connection.id).await {
                     Ok(test) if test.ok => {
-                        let skew = test.clock_skew_seconds.unwrap_or(0);
                         add(&what, Ok(format!("answers as {}", test.organization.unwrap_or_default())));
-                        // Tokens are refused from about five minutes on.
-                        add(
-                            "clock",
-                            if skew.abs() < 120 {
-                                Ok(format!("{skew} s from Microsoft's"))
-                            } else {
-                                Err(anyhow::anyhow!("{skew} s from Microsoft's: set this machine's clock (timedatectl set-ntp true)."))
-                            },
-                        );
                     }
                     Ok(test) => {
                         let missing: Vec<String> =

@@ -111,7 +111,7 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
                 println!("The file decides the same as the policy in force.");
             }
             for line in lines {
-                println!("{line}");
+                println!("{}: {} → {}", line.path, print::plain(&line.before.to_string()), print::plain(&line.after.to_string()));
             }
             Ok(())
         }
@@ -179,4 +179,64 @@ fn check(files: &[PathBuf], json: bool) -> Result<()> {
         print::json(&results)?;
     }
     if all_well { Ok(()) } else { Err(exit::Ended(exit::FAILED).into()) }
+}
+
+fn scenarios(file: &Path) -> Result<Result<Vec<policy::scenario::Scenario>, Vec<Fault>>> {
+    Ok(policy::scenario::parse(&file.display().to_string(), &read(file)?))
+}
+
+fn test(files: &[PathBuf], json: bool) -> Result<()> {
+    let (mut passed, mut failed, mut results) = (0_u32, 0_u32, Vec::new());
+    for file in files {
+        let scenarios = match scenarios(file)? {
+            Ok(scenarios) => scenarios,
+            Err(faults) => {
+                failed += 1;
+                for fault in &faults {
+                    eprintln!("{}", print::plain(&fault.to_string()));
+                }
+                results.push(serde_json::json!({ "file": file.display().to_string(), "ok": false, "faults": faults }));
+                continue;
+            }
+        };
+        for scenario in &scenarios {
+            let result = planner::world::run_scenario(scenario);
+            let ok = result.passed();
+            if ok { passed += 1 } else { failed += 1 }
+            let failures: Vec<String> = result.steps.iter().flat_map(|s| &s.failures).map(ToString::to_string).collect();
+            if !ok && !json {
+                println!("FAIL {} ({})", print::plain(&result.name), result.at);
+                for failure in &failures {
+                    println!("{failure}");
+                }
+            }
+            results.push(serde_json::json!({ "name": result.name, "at": result.at, "ok": ok, "failures": failures }));
+        }
+    }
+    if json {
+        print::json(&serde_json::json!({ "passed": passed, "failed": failed, "scenarios": results }))?;
+    } else {
+        println!("{passed} passed, {failed} failed");
+    }
+    if failed == 0 { Ok(()) } else { Err(exit::Ended(exit::FAILED).into()) }
+}
+
+fn plan(file: &Path, json: bool) -> Result<()> {
+    let scenarios = match scenarios(file)? {
+        Ok(scenarios) => scenarios,
+        Err(faults) => return refuse(file, &faults),
+    };
+    let plans: Vec<serde_json::Value> =
+        scenarios.iter().map(|s| planner::world::plan_json(&planner::world::run_scenario(s))).collect();
+    if json {
+        // One scenario is the usual case, and then there is no list to unwrap.
+        return match <[_; 1]>::try_from(plans) {
+            Ok([plan]) => print::json(&plan),
+            Err(plans) => print::json(&plans),
+        };
+    }
+    for plan in plans {
+        println!("{}", serde_json::to_string_pretty(&plan)?);
+    }
+    Ok(())
 }

@@ -48,7 +48,7 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
     match command {
         Command::Import(args) => import(&house, args).await,
         Command::Export { file } if file.as_os_str() == "-" => {
-            let count = house.engine.export_people(&mut std::io::stdout().lock()).await?;
+            let count = house.engine.export_people(&mut std::io::stdout()).await?;
             tracing::info!(count, "records written");
             Ok(())
         }

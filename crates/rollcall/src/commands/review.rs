@@ -22,14 +22,6 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Tie the user to a record: it holds from now on, and the next run brings the record up to date
-    Link {
-        /// The item's number
-        item: i64,
-        /// The record's number
-        #[arg(long)]
-        record: i64,
-    },
     /// Keep the user out until somebody re-opens the item
     Dismiss {
         /// The item's number
@@ -69,11 +61,6 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
                 }),
                 "Nobody waits for a decision.",
             );
-            Ok(())
-        }
-        Command::Link { item, record } => {
-            house.engine.review_link(item, model::PersonId(record), &house.actor()).await?;
-            println!("Linked. The next run brings record {record} up to date.");
             Ok(())
         }
         Command::Dismiss { item } => {

@@ -46,8 +46,8 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
                 return print::json(&names);
             }
             print::table(
-                &["Secret", "Of", "Set"],
-                names.iter().map(|n| [n.name.clone(), n.of.clone(), print::time(n.set_at)]),
+                &["Secret", "Of"],
+                names.iter().map(|n| [n.name.clone(), n.of.clone()]),
                 "No secret is stored yet.",
             );
             Ok(())
