@@ -18,6 +18,7 @@ from msgraph.generated.models.o_data_errors.o_data_error import ODataError  # no
 from msgraph.generated.users.users_request_builder import UsersRequestBuilder  # noqa: E402
 from msgraph_core.requests.batch_request_builder import BatchRequestBuilder  # noqa: E402
 from msgraph_core.requests.batch_request_content import BatchRequestContent  # noqa: E402
+from msgraph_core.requests.batch_request_item import BatchRequestItem  # noqa: E402
 
 SCOPES = ["https://graph.microsoft.com/.default"]
 
@@ -98,8 +99,11 @@ async def read(credential: ClientSecretCredential) -> None:
         told = error.response_status_code == 404 and error.error.code == "Request_ResourceNotFound"
         check("nobody is not found, in Graph's words", told and error.error.inner_error.request_id)
 
+    item = BatchRequestItem(request_information=person.to_get_request_information())
+    # As documented, a batch names its requests relative to the version.
+    item.set_url(item.url)
     batch = BatchRequestContent({})
-    batch.add_request_information(person.to_get_request_information())
+    batch.add_request(item.id, item)
     answers = (await BatchRequestBuilder(adapter).post(batch)).get_response_status_codes()
     check("a batch", list(answers.values()) == [200], answers)
 
