@@ -18,6 +18,8 @@ mod lifecycle;
 mod linked;
 mod matching;
 mod merge;
+#[cfg(test)]
+mod properties;
 mod rules;
 mod scope;
 mod source;

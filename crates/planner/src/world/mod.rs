@@ -17,7 +17,7 @@ use directory::Directory;
 use model::plan::ReviewItem;
 use model::plan::{Change, LinkState};
 use model::{PersonId, SourceId, UserKey};
-use plan::Planned;
+pub(crate) use plan::Planned;
 use policy::Loaded;
 use policy::scenario::{Scenario, Step, Verdict};
 use records::Psa;
@@ -172,5 +172,24 @@ impl World {
         rejected.extend(users.iter().filter_map(|user| Some((*user, self.inputs(*user)?))));
         self.rejected = Some(rejected);
         self.seen = self.look();
+    }
+}
+
+#[cfg(test)]
+impl World {
+    /// Entra changes and everything of it is read.
+    pub(crate) fn change(&mut self, step: &policy::scenario::EntraStep) {
+        self.directory.change(step);
+        self.directory.read(model::run::RunKind::Full, &self.seen.present);
+    }
+
+    /// A plan from a read of this kind.
+    pub(crate) fn plan_as(&mut self, run: model::run::RunKind) -> Planned {
+        self.plan(run, false, 0)
+    }
+
+    /// Applies a plan, held or not.
+    pub(crate) fn apply_all(&mut self, planned: &Planned) {
+        self.apply(&planned.pending, true);
     }
 }
