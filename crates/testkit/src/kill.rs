@@ -1,0 +1,171 @@
+//! `kill -9` at seeded instants of a run, a restart, and the question whether the database then means what it would have meant.
+
+use crate::binary::Home;
+use crate::databases::{self, Database};
+use crate::dump::{difference, dump};
+use crate::simulator::Entra;
+use anyhow::{Context, Result, bail, ensure};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use reqwest::Method;
+use serde_json::json;
+use simulator::Options;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// What is interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// A tenant's first run: everything read, planned and applied.
+    FirstSync,
+    /// A later run: what a tenth of the users changing brings.
+    Delta,
+    /// The applying of a first plan that waited for approval.
+    Apply,
+}
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    /// A file.
+    Sqlite,
+    /// A cluster of the test's own.
+    Postgres,
+}
+
+/// One series of kills.
+#[derive(Debug, Clone, Copy)]
+pub struct Series {
+    /// What is interrupted.
+    pub stage: Stage,
+    /// On which database.
+    pub on: On,
+    /// How many times.
+    pub points: u32,
+    /// Users in the tenant.
+    pub users: u32,
+    /// Decides the people and the instants.
+    pub seed: u64,
+}
+
+/// What a series did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Killed {
+    /// How many runs were killed while they worked.
+    pub killed: u32,
+    /// How many had ended before the blow fell.
+    pub too_late: u32,
+}
+
+/// The tenant's name in all of this.
+const TENANT: &str = "acme";
+
+impl Series {
+    /// Kills and restarts the program at each instant, and compares each end with that of an undisturbed run.
+    ///
+    /// # Errors
+    /// The first instant whose end differs, with the seed, the moment and the differing lines.
+    pub fn run(&self, program: &Path) -> Result<Killed> {
+        let entra = Entra::start(Options {
+            tenants: 1,
+            users: self.users,
+            groups: 40,
+            memberships: 2,
+            // Small pages, so that there is much between two commits to be killed in.
+            page_size: 100,
+            seed: self.seed,
+            ..Options::default()
+        })?;
+        let mut home = Home::new(program, None)?;
+        let before = self.prepare(&mut home, &entra)?;
+        let action = self.action(&home)?;
+
+        let undisturbed = databases::copy(&before)?;
+        home.set("ROLLCALL_DATABASE__URL", undisturbed.url());
+        let began = Instant::now();
+        home.done(&action)?;
+        let length = began.elapsed();
+        Self::settle(&home)?;
+        let expected = dump(undisturbed.url())?;
+        ensure!(expected.lines().any(|l| l.starts_with("person")), "an undisturbed run leaves people:\n{expected:.500}");
+
+        let mut instants = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut killed = Killed { killed: 0, too_late: 0 };
+        for point in 0..self.points {
+            let after = length.mul_f64(instants.random_range(0.0..1.0));
+            let database = databases::copy(&before)?;
+            home.set("ROLLCALL_DATABASE__URL", database.url());
+            match self.kill_after(&home, &action, after)? {
+                true => killed.killed += 1,
+                false => killed.too_late += 1,
+            }
+            let place = format!("{self:?}, point {point}, killed after {after:?} of {length:?}");
+            self.restart(&home, &action).with_context(|| format!("the restart failed: {place}"))?;
+            let got = dump(database.url())?;
+            if let Some(difference) = difference(&expected, &got) {
+                bail!("{place}\n{difference}");
+            }
+        }
+        Ok(killed)
+    }
+
+    /// A database in the state right before what is interrupted.
+    fn prepare(&self, home: &mut Home, entra: &Entra) -> Result<Database> {
+        let database = match self.on {
+            On::Sqlite => databases::sqlite()?,
+            On::Postgres => databases::postgres()?,
+        };
+        home.set("ROLLCALL_DATABASE__URL", database.url());
+        let tenant = entra.tenant(0)?;
+        home.set("ENTRA_SECRET", &tenant.secret);
+        let connection = ["connections", "add", TENANT, "--tenant", &tenant.id, "--client-id", &tenant.client_id];
+        home.done(&[&connection[..], &["--secret-env", "ENTRA_SECRET", "--graph-url", entra.url(), "--login-url", entra.url()]].concat())?;
+        home.done(&["tenants", "map", TENANT, "--client", "Acme", "--create"])?;
+        match self.stage {
+            Stage::FirstSync => {}
+            Stage::Delta => {
+                home.done(&["sync", TENANT, "--yes"])?;
+                entra.control(Method::POST, &format!("/tenants/{}/churn", tenant.id), &json!({ "percent": 10 }))?;
+            }
+            Stage::Apply => {
+                let held = home.run(&["sync", TENANT])?;
+                ensure!(held.code == Some(3), "a first run waits for approval: {held:?}");
+            }
+        }
+        Ok(database)
+    }
+
+    /// The command that is killed.
+    fn action(&self, home: &Home) -> Result<Vec<String>> {
+        let words = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        if self.stage != Stage::Apply {
+            return Ok(words(&["sync", TENANT, "--yes"]));
+        }
+        let runs = home.done(&["runs", "list", "--json"])?.json()?;
+        let id = runs[0]["id"].to_string();
+        let shown = home.done(&["runs", "show", &id, "--json"])?.json()?;
+        let hash = shown["run"]["hash"].as_str().context("a held run has a hash")?;
+        Ok(words(&["runs", "approve", &id, "--hash", hash]))
+    }
+
+    /// Starts the command and kills it after a time; false if it had ended by then.
+    fn kill_after(&self, home: &Home, action: &[String], after: Duration) -> Result<bool> {
+        let running = home.start(action)?;
+        // The instant is what is being tested, so here, and only here, a test sleeps.
+        std::thread::sleep(after);
+        Ok(running.kill()?.is_some())
+    }
+
+    /// What a person does after a crash: the same command again, then a sync.
+    fn restart(&self, home: &Home, action: &[String]) -> Result<()> {
+        let again = home.run(action)?;
+        // An approval that had been given before the blow cannot be given twice; the sync below goes on with it.
+        ensure!(again.code == Some(0) || self.stage == Stage::Apply, "{again:?}");
+        Self::settle(home)
+    }
+
+    /// Syncs until there is nothing left to do: the undisturbed run does the same, so that both end with the same number of looks.
+    fn settle(home: &Home) -> Result<()> {
+        home.done(&["sync", TENANT, "--yes"]).map(|_| ())
+    }
+}
