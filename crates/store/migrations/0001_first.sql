@@ -23,6 +23,7 @@ CREATE TABLE tenants (
     next_run_at BIGINT,
     first_applied_run BIGINT,
     skus TEXT,
+    skus_read_at BIGINT,
     touch_seq BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL
 );

@@ -27,6 +27,10 @@ pub struct Account {
 pub struct Session {
     /// Who.
     pub account: Account,
+    /// When it was opened, milliseconds since 1970.
+    pub opened_at: i64,
+    /// When it was last used before this time, milliseconds since 1970, to the minute.
+    pub used_at: i64,
     /// When it ends, milliseconds since 1970.
     pub expires_at: i64,
 }
@@ -154,7 +158,7 @@ impl Store {
     /// [`StoreError::Unavailable`].
     pub async fn session(&self, token_hash: &[u8], now: i64, extend_to: i64) -> Result<Option<Session>> {
         let sql = format!(
-            "SELECT {ACCOUNT}, s.used_at, s.expires_at FROM sessions s JOIN accounts a ON a.id = s.account_id
+            "SELECT {ACCOUNT}, s.used_at, s.expires_at, s.created_at FROM sessions s JOIN accounts a ON a.id = s.account_id
              WHERE s.token_hash = $1 AND s.expires_at > $2 AND a.enabled = 1"
         );
         let Some(row) = self.db.query_opt(&sql, values![token_hash.to_vec(), now]).await? else { return Ok(None) };
@@ -166,7 +170,7 @@ impl Store {
             tx.execute(sql, values![token_hash.to_vec(), now, expires_at]).await?;
             tx.commit().await?;
         }
-        Ok(Some(Session { account: account(&row)?, expires_at }))
+        Ok(Some(Session { account: account(&row)?, opened_at: row.get(7)?, used_at, expires_at }))
     }
 
     /// Ends a session.

@@ -2,6 +2,7 @@
 
 use crate::db::Row;
 use crate::error::{Result, StoreError};
+use crate::lease::Lease;
 use crate::{Store, values};
 use model::directory::Sku;
 use model::{ClientId, RunId, TenantKey, Value};
@@ -280,15 +281,29 @@ impl Store {
         tx.commit().await
     }
 
-    /// Keeps the tenant's licences; none = the source cannot tell them.
+    /// Keeps the tenant's licences as read at an instant; none = the source cannot tell them. Tells whether they differ from before.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn set_skus(&self, key: TenantKey, skus: Option<&[Sku]>) -> Result<()> {
-        let text = skus.map(|s| serde_json::to_string(s)).transpose().map_err(|e| StoreError::Invalid(e.to_string()))?;
-        let mut tx = self.db.begin().await?;
-        tx.execute("UPDATE tenants SET skus = $2 WHERE id = $1", values![key, text]).await?;
-        tx.commit().await
+    /// [`StoreError::LeaseLost`].
+    pub async fn set_skus(&self, lease: &Lease, skus: Option<&[Sku]>, now: i64) -> Result<bool> {
+        let text = skus.map(serde_json::to_string).transpose().map_err(|e| StoreError::Invalid(e.to_string()))?;
+        let mut tx = self.begin_fenced(lease).await?;
+        let row = tx.query_opt("SELECT skus, skus_read_at FROM tenants WHERE id = $1", values![lease.tenant]).await?;
+        let row = row.ok_or_else(|| StoreError::missing("tenant", lease.tenant))?;
+        let differs = row.get::<Option<String>>(0)? != text || row.get::<Option<i64>>(1)?.is_none();
+        let sql = "UPDATE tenants SET skus = $2, skus_read_at = $3 WHERE id = $1";
+        tx.execute(sql, values![lease.tenant, text, now]).await?;
+        tx.commit().await?;
+        Ok(differs)
+    }
+
+    /// When the tenant's licences were last read, milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn skus_read_at(&self, key: TenantKey) -> Result<Option<i64>> {
+        let row = self.db.query_opt("SELECT skus_read_at FROM tenants WHERE id = $1", values![key]).await?;
+        row.ok_or_else(|| StoreError::missing("tenant", key))?.get(0)
     }
 
     /// The tenant's licences as last told.

@@ -7,7 +7,7 @@ mod groups;
 mod page;
 mod rounds;
 pub(crate) mod touch;
-mod users;
+pub(crate) mod users;
 
 pub use page::{PageCommit, PageStats};
 pub use rounds::FeedState;

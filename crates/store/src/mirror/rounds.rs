@@ -67,7 +67,7 @@ impl Store {
         let sql = "INSERT INTO feeds (tenant_id, feed, cursor, round, complete, present, mirror_before, round_new, absentees)
              VALUES ($1, $2, $3, 1, $4, 0, 0, 0, 0)
              ON CONFLICT (tenant_id, feed) DO UPDATE SET round = feeds.round + 1, complete = excluded.complete,
-                mirror_before = feeds.present, round_new = 0, absentees = 0, round_done_at = NULL, round_done_at = NULL,
+                mirror_before = feeds.present, round_new = 0, absentees = 0, round_done_at = NULL,
                 cursor = CASE WHEN excluded.complete = 1 THEN excluded.cursor ELSE feeds.cursor END
              RETURNING round";
         let row = tx.query_opt(sql, vec![lease.tenant.into(), feed.as_str().into(), refresh, full.into()]).await?;
@@ -78,7 +78,8 @@ impl Store {
         row.map_or(Ok(1), |row| row.get(0))
     }
 
-    /// Users held as present that the full round under way has not told, in key order from `after` on. Ask once all pages are in.
+    /// Users held as present that the full round under way has not told, in key order from `after` on. Ask once all pages are in;
+    /// outside a full round nobody is absent.
     ///
     /// # Errors
     /// [`crate::StoreError::Unavailable`].
@@ -86,7 +87,7 @@ impl Store {
         let mut tx = self.db.read().await?;
         // Everyone accounted for is the usual case, and telling that needs no look at the mirror's fat rows.
         let sql = "SELECT f.present - f.round_new - (SELECT COUNT(*) FROM seen WHERE tenant_id = $1), f.round FROM feeds f
-             WHERE f.tenant_id = $1 AND f.feed = 'users'";
+             WHERE f.tenant_id = $1 AND f.feed = 'users' AND f.complete = 1 AND f.round_done_at IS NULL";
         let Some(row) = tx.query_opt(sql, values![tenant]).await? else { return Ok(Vec::new()) };
         if row.get::<i64>(0)? == 0 {
             return Ok(Vec::new());

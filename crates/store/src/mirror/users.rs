@@ -307,10 +307,10 @@ pub struct UserFilter {
     pub limit: i64,
 }
 
-const USER: &str = "SELECT u.id, u.tenant_id, u.source_id, u.presence, u.attributes, u.manager, s.outcome, s.excluded_by, s.rule
+pub(crate) const USER: &str = "SELECT u.id, u.tenant_id, u.source_id, u.presence, u.attributes, u.manager, s.outcome, s.excluded_by, s.rule
     FROM mirror_users u LEFT JOIN standing s ON s.user_id = u.id";
 
-fn user(row: &Row) -> Result<UserRow> {
+pub(crate) fn user(row: &Row) -> Result<UserRow> {
     let outcome: Option<String> = row.get(6)?;
     Ok(UserRow {
         key: row.get(0)?,

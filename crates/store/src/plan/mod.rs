@@ -8,6 +8,7 @@
 mod decisions;
 mod read;
 mod rejected;
+mod stale;
 mod weigh;
 
 pub(crate) use decisions::settle;
@@ -20,4 +21,10 @@ use model::RunId;
 /// A run's stretch of the tables whose ids are `run * 2^32 + seq`: ids above the first and up to the second.
 pub(crate) fn stretch(run: RunId) -> (i64, i64) {
     (run.0 << 32, (run.0 << 32) | 0xffff_ffff)
+}
+
+/// The id of a change by its place in its run's plan: what a cursor over a plan goes by. Place 0 is before the first.
+#[must_use]
+pub fn place(run: RunId, seq: i64) -> i64 {
+    stretch(run).0 + seq.clamp(0, 0xffff_ffff)
 }

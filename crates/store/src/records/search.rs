@@ -112,6 +112,16 @@ impl Store {
         self.db.query(&sql, params).await?.iter().map(person_row).collect()
     }
 
+    /// People by their ids, in id order; ids of nobody are left out.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn people_by_id(&self, ids: &[PersonId]) -> Result<Vec<Person>> {
+        let sql = format!("SELECT {COLUMNS} FROM people p WHERE p.id IN EACH_INT($1) ORDER BY p.id");
+        let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+        self.db.query(&sql, values![ids]).await?.iter().map(|row| read(row, 0)).collect()
+    }
+
     /// Every person in id order after `after`, for writing them out without holding them all.
     ///
     /// # Errors

@@ -1,0 +1,13 @@
+//! What the store promises, on every database it runs on. One story a test; each runs on SQLite and on PostgreSQL.
+
+mod access;
+mod applying;
+mod leases;
+mod mirror;
+mod opening;
+mod planning;
+mod records;
+mod runs;
+mod secrets;
+mod touching;
+mod world;
