@@ -1,0 +1,57 @@
+//! Makes the generated OpenAPI document exactly true where attributes cannot say it.
+
+use crate::api::input;
+use serde_json::{Value, json};
+
+/// Corrects a document in place.
+pub fn make(document: &mut Value) {
+    patterns(document);
+    let mut bodies = Vec::new();
+    if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
+        for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(|p| p.values_mut()) {
+            for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Some(schema) = parameter.get_mut("schema") {
+                    never_null(schema);
+                }
+            }
+            let body = operation.pointer("/requestBody/content/application~1json/schema/$ref").and_then(Value::as_str);
+            bodies.extend(body.and_then(|r| r.rsplit('/').next()).map(str::to_owned));
+        }
+    }
+    // Bodies are read member by member, and refuse what nobody asked for.
+    for name in bodies {
+        if let Some(schema) = document.pointer_mut(&format!("/components/schemas/{name}")).and_then(Value::as_object_mut) {
+            schema.insert("additionalProperties".into(), json!(false));
+        }
+    }
+}
+
+/// Attributes take patterns as literals only, so schemas name a form (`pattern = "line"`) and its pattern is written in here.
+fn patterns(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(pattern)) = members.get_mut("pattern") {
+                let forms = [("line", input::LINE), ("word", input::WORD), ("origin", input::ORIGIN), ("hex", input::HEX)];
+                if let Some((_, written)) = forms.iter().find(|(name, _)| name == pattern) {
+                    (*written).clone_into(pattern);
+                }
+            }
+            members.values_mut().for_each(patterns);
+        }
+        Value::Array(items) => items.iter_mut().for_each(patterns),
+        _ => {}
+    }
+}
+
+/// A query parameter may be absent, but it is never null.
+fn never_null(schema: &mut Value) {
+    if let Some(types) = schema.get_mut("type")
+        && let Some(only) = types.as_array().and_then(|t| t.iter().find(|t| *t != "null").cloned())
+    {
+        *types = only;
+    }
+    let alternative = schema.get("oneOf").and_then(Value::as_array).and_then(|a| a.iter().find(|s| s["type"] != "null").cloned());
+    if let Some(alternative) = alternative {
+        *schema = alternative;
+    }
+}

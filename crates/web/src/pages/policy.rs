@@ -1,0 +1,139 @@
+//! A policy: its own text, what is in effect, its versions; saving and checking.
+
+use crate::api::input::Id;
+use crate::api::policies::TEXT_LIMIT;
+use crate::auth::{Admin, Caller, Viewer};
+use crate::pages::form::{Form, Params};
+use crate::pages::templates::{PolicyPage, VersionRow};
+use crate::pages::{PageResult, go_saying, page, render};
+use crate::problem::ApiError;
+use crate::state::AppState;
+use crate::view::{Note, Page, Section, When, link};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use model::TenantKey;
+use sync::PolicyScope;
+
+/// Versions shown.
+const VERSIONS: usize = 50;
+
+/// What a page shows besides what is stored.
+#[derive(Default)]
+struct Shown {
+    /// The text in the form, if it is another than the stored one.
+    text: Option<String>,
+    /// It was checked and is sound.
+    checked: bool,
+    /// What is wrong with it: place and sentence.
+    faults: Vec<(Option<String>, String)>,
+    /// A sentence on top.
+    note: Option<Note>,
+}
+
+/// `GET /policy`.
+pub async fn default(viewer: Viewer, State(state): State<AppState>, params: Params) -> PageResult<Response> {
+    answer(&state, &viewer, PolicyScope::Default, &params).await
+}
+
+/// `GET /tenants/{id}/policy`.
+pub async fn tenant(viewer: Viewer, State(state): State<AppState>, Id(id): Id, params: Params) -> PageResult<Response> {
+    let tenant = state.store().tenant(TenantKey(id)).await?.key;
+    answer(&state, &viewer, PolicyScope::Tenant(tenant), &params).await
+}
+
+async fn answer(state: &AppState, caller: &Caller, scope: PolicyScope, params: &Params) -> PageResult<Response> {
+    let text = match params.number("version") {
+        Some(version) => Some(state.store().policy_version(&scope.key(), version).await?.text),
+        None => None,
+    };
+    show(state, caller, scope, Shown { text, note: params.note(), ..Shown::default() }).await
+}
+
+async fn show(state: &AppState, caller: &Caller, scope: PolicyScope, shown: Shown) -> PageResult<Response> {
+    let stored = state.store().policy(&scope.key()).await?;
+    let effective = match scope {
+        PolicyScope::Default => state.engine().loaded_policy(scope).await,
+        PolicyScope::Tenant(tenant) => state.engine().effective_policy(tenant).await.map(|(loaded, _)| loaded),
+    };
+    let effective = effective.map_or_else(|error| format!("# {error}"), |loaded| sync::effective_text(&loaded));
+    let (tenant, section, path) = match scope {
+        PolicyScope::Default => (None, Section::Policy, "/policy".to_owned()),
+        PolicyScope::Tenant(key) => {
+            let tenant = state.store().tenant(key).await?;
+            (Some((key.0, tenant.name)), Section::Tenants, format!("/tenants/{key}/policy"))
+        }
+    };
+    let title = tenant.as_ref().map_or_else(|| "Policy".to_owned(), |(_, name)| format!("Policy of {name}"));
+    let shown_text = shown.text.clone();
+    let versions = state.store().policy_versions(&scope.key()).await?.into_iter().take(VERSIONS).map(|v| VersionRow {
+        number: v.version,
+        href: link(&path, &[("version", &v.version.to_string())]),
+        shown: shown_text.as_deref() == Some(v.text.as_str()),
+        at: When::at(v.saved_at),
+        by: v.author,
+    });
+    let versions = versions.collect();
+    let status = if shown.faults.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let template = PolicyPage {
+        page: Page { note: shown.note, ..page(state, caller, section, title).await? },
+        heading: if tenant.is_some() { "Policy" } else { "Default policy" },
+        lead: match tenant {
+            Some(_) => "What decides for this tenant: its own text over the default of all tenants.",
+            None => "What decides for every tenant, unless its own policy says otherwise.",
+        },
+        own_heading: if tenant.is_some() { "This tenant's own text" } else { "The default's text" },
+        tenant,
+        action: path,
+        text: shown.text.or(stored.map(|p| p.text)).unwrap_or_default(),
+        effective,
+        checked: shown.checked,
+        faults: shown.faults,
+        versions,
+    };
+    Ok((status, render(&template)?).into_response())
+}
+
+/// `POST /policy`.
+pub async fn save_default(admin: Admin, State(state): State<AppState>, form: Form) -> PageResult<Response> {
+    save(&state, &admin, PolicyScope::Default, &form).await
+}
+
+/// `POST /tenants/{id}/policy`.
+pub async fn save_tenant(admin: Admin, State(state): State<AppState>, Id(id): Id, form: Form) -> PageResult<Response> {
+    let tenant = state.store().tenant(TenantKey(id)).await?.key;
+    save(&state, &admin, PolicyScope::Tenant(tenant), &form).await
+}
+
+async fn save(state: &AppState, caller: &Caller, scope: PolicyScope, form: &Form) -> PageResult<Response> {
+    // Browsers send line ends as CR LF; a policy keeps the ones it was written with.
+    let text = form.raw("text").replace("\r\n", "\n");
+    if text.chars().count() > TEXT_LIMIT || text.contains('\0') {
+        let fault = (None, format!("The text is longer than {TEXT_LIMIT} characters or holds a NUL character."));
+        return show(state, caller, scope, Shown { text: Some(text), faults: vec![fault], ..Shown::default() }).await;
+    }
+    let check_only = form.text("do") == "check";
+    let result = match check_only {
+        true => state.engine().check_policy(scope, &text).await.map(|_| ()),
+        false => state.engine().save_policy(scope, &text, &caller.actor).await.map(|_| ()),
+    };
+    match result {
+        Ok(()) if check_only => show(state, caller, scope, Shown { text: Some(text), checked: true, ..Shown::default() }).await,
+        Ok(()) => {
+            let path = match scope {
+                PolicyScope::Default => "/policy".to_owned(),
+                PolicyScope::Tenant(key) => format!("/tenants/{key}/policy"),
+            };
+            Ok(go_saying(&path, "saved").into_response())
+        }
+        Err(sync::Error::Policy(faults)) => {
+            let faults = faults.into_iter().map(|f| (place(&f), f.message)).collect();
+            show(state, caller, scope, Shown { text: Some(text), faults, ..Shown::default() }).await
+        }
+        Err(other) => Err(ApiError::from(other).into()),
+    }
+}
+
+fn place(fault: &sync::PolicyFault) -> Option<String> {
+    (fault.line > 0).then(|| format!("line {}, column {}:", fault.line, fault.column))
+}

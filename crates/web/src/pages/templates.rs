@@ -1,0 +1,170 @@
+//! One struct for each template in `templates/`: what a page shows, display-ready.
+
+use crate::view::{Chip, DiffRow, Figure, Mark, Page, Pager};
+use askama::Template;
+
+macro_rules! pages {
+    ($($(#[$doc:meta])* $name:ident($file:literal) { $($field:ident: $kind:ty,)* })*) => {
+        $($(#[$doc])*
+        #[derive(Template, Debug, Clone)]
+        #[template(path = $file)]
+        pub(crate) struct $name { $(pub $field: $kind,)* })*
+    };
+}
+
+/// A named link: id, words.
+pub(crate) type Named = (i64, String);
+
+pages! {
+    /// Sign-in.
+    SignIn("sign_in.html") { page: Page, any_account: bool, error: Option<String>, next: String, name: String, }
+    /// The one-time link.
+    Setup("setup.html") { page: Page, token: Option<String>, error: Option<String>, name: String, }
+    /// Something is not there, or not allowed.
+    ErrorPage("error.html") { page: Page, heading: String, detail: String, href: String, action: String, }
+    /// The overview.
+    Overview("overview.html") {
+        page: Page, lead: String, tenants: Vec<TenantRow>, held: Vec<HeldRun>, figures: Vec<Figure>, tenant_rows: String,
+    }
+    /// Tenants as a table.
+    TenantRows("tenant_rows.html") { tenants: Vec<TenantRow>, }
+    /// All tenants.
+    Tenants("tenants.html") { page: Page, empty: bool, rows: String, pager: Pager, }
+    /// The form of a new connection.
+    Connect("connect.html") {
+        page: Page, error: Option<String>, fields: Vec<FormField>, permissions: Vec<PermissionRow>, yes: Mark,
+    }
+    /// A connection and its test.
+    ConnectionPage("connection.html") {
+        page: Page, id: i64, name: String, tenant_id: String, client_id: String, graph_url: Option<String>,
+        login_url: Option<String>, tenant: Option<i64>, unmapped: bool, test: Option<TestResult>, clients: Vec<String>,
+        client_guess: String,
+    }
+    /// A tenant.
+    TenantPage("tenant.html") {
+        page: Page, tenant: i64, name: String, domain: String, tenant_id: String, buttons: Vec<RunButton>,
+        waits: Option<HeldRun>, figures: Vec<Figure>, client: Option<String>, clients: Vec<String>, client_guess: String,
+        policy: Vec<String>, excluded: Vec<Figure>, runs: String, connection: Option<Named>,
+    }
+    /// Runs as a table.
+    RunRows("run_rows.html") { runs: Vec<RunRow>, with_tenant: bool, teach: &'static str, }
+    /// All runs.
+    Runs("runs.html") { page: Page, chips: Vec<Chip>, rows: String, pager: Pager, }
+    /// One run.
+    RunPage("run.html") {
+        page: Page, id: i64, tenant: Named, state: Mark, state_word: &'static str, lead: String, over: bool, waiting: bool,
+        has_plan: bool, plan_text: &'static str, error: Option<String>, holds: Vec<String>, stands_for: Vec<String>,
+        stage: String, figures: Vec<Figure>, reports: Vec<ReportRow>, reports_note: String, facts: Vec<(&'static str, String)>,
+    }
+    /// A plan.
+    Plan("plan.html") {
+        page: Page, id: i64, tenant: Named, heading: &'static str, state: Mark, lead: String, waiting: bool,
+        holds: Vec<String>, stands_for: Vec<String>, approve: Option<String>, total: String, chips: Vec<Chip>,
+        verb: Option<&'static str>, q: String, rows: Vec<PlanRow>, empty_head: &'static str, empty_text: &'static str,
+        pager: Pager,
+    }
+    /// People.
+    People("people.html") { page: Page, q: String, selects: Vec<Select>, rows: Vec<PersonRow>, filtered: bool, pager: Pager, }
+    /// One person.
+    PersonPage("person.html") {
+        page: Page, name: String, kind: &'static str, client: Option<String>, status: Mark, marks: Vec<Mark>,
+        fields: Vec<FieldRow>, links: Vec<LinkCard>, history: Vec<HistoryRow>,
+    }
+    /// Users of a tenant.
+    Users("users.html") { page: Page, tenant: Named, lead: String, chips: Vec<Chip>, q: String, rows: Vec<UserRow>, pager: Pager, }
+    /// One user.
+    UserPage("user.html") {
+        page: Page, tenant: Named, name: String, upn: String, mark: Mark, stages: Vec<Stage>, next: Vec<String>,
+        records: Vec<Named>, attributes: Vec<(String, String)>, history: Vec<HistoryRow>,
+    }
+    /// Review items.
+    Review("review.html") { page: Page, chips: Vec<Chip>, rows: Vec<ReviewRow>, pager: Pager, }
+    /// One review item.
+    ReviewPage("review_item.html") {
+        page: Page, id: i64, user: String, state: Mark, question: &'static str, action: Option<(&'static str, &'static str)>,
+        evidence: Vec<String>, columns: Vec<Column>, help: &'static str,
+    }
+    /// A policy.
+    PolicyPage("policy.html") {
+        page: Page, tenant: Option<Named>, heading: &'static str, lead: &'static str, own_heading: &'static str,
+        action: String, text: String, effective: String, checked: bool, faults: Vec<(Option<String>, String)>,
+        versions: Vec<VersionRow>,
+    }
+    /// Settings.
+    Settings("settings.html") {
+        page: Page, new_token: Option<String>, new_link: Option<String>, error: Option<String>, tokens: Vec<TokenRow>,
+        accounts: Vec<(String, String)>, audit: Vec<AuditRow>, pager: Pager,
+    }
+}
+
+macro_rules! parts {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty,)* })*) => {
+        $($(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub(crate) struct $name { $(pub $field: $kind,)* })*
+    };
+}
+
+parts! {
+    /// A tenant in a table.
+    TenantRow {
+        id: i64, name: String, domain: String, client: Option<String>, status: Mark, last_run: Option<Named>, users: String,
+        synced: String, review: String,
+    }
+    /// A run that waits.
+    HeldRun { id: i64, tenant: String, why: Vec<String>, changes: String, at: String, }
+    /// A field of a form.
+    FormField {
+        name: &'static str, label: &'static str, kind: &'static str, value: String, hint: &'static str, fault: Option<String>,
+        required: bool, max: usize,
+    }
+    /// A permission.
+    PermissionRow { name: String, purpose: String, mandatory: bool, mark: Mark, }
+    /// What a test of a connection found.
+    TestResult { ok: bool, organization: Option<String>, sentences: Vec<String>, permissions: Vec<PermissionRow>, }
+    /// A button that starts a run.
+    RunButton {
+        kind: &'static str, preview: &'static str, class: &'static str, icon: &'static str, text: &'static str,
+        hint: Option<&'static str>,
+    }
+    /// A run in a table.
+    RunRow { id: i64, tenant: String, state: Mark, kind: &'static str, by: String, changes: String, at: String, }
+    /// Something not done.
+    ReportRow { href: String, user: String, field: String, detail: String, }
+    /// A change of a plan.
+    PlanRow {
+        who: String, href: Option<String>, user_href: Option<String>, kind: &'static str, verb: Mark, status: Option<Mark>,
+        error: Option<String>, diff: Vec<DiffRow>, reasons: Vec<String>,
+    }
+    /// A choice of a filter.
+    Select { name: &'static str, label: &'static str, options: Vec<(String, String)>, chosen: String, }
+    /// A person in a table.
+    PersonRow {
+        id: i64, name: String, email: String, username: String, client: String, kind: &'static str, status: Mark, linked: bool,
+    }
+    /// A field of a person and where its value comes from.
+    FieldRow { name: String, value: String, origin: String, }
+    /// The user a person is linked to.
+    LinkCard {
+        href: String, user: String, tenant: String, tenant_href: String, mark: Mark, rule: Option<String>, why: Vec<String>,
+        next: Vec<String>,
+    }
+    /// One change in the history.
+    HistoryRow {
+        at: String, run: Option<i64>, by: String, verb: Mark, status: Option<Mark>, diff: Vec<DiffRow>, reasons: Vec<String>,
+    }
+    /// A user in a table.
+    UserRow { id: i64, name: String, upn: String, mark: Mark, by: String, }
+    /// One stage of an explanation.
+    Stage { name: String, sentences: Vec<String>, }
+    /// A review item in a table.
+    ReviewRow { id: i64, user: String, question: &'static str, tenant: String, state: Mark, at: String, }
+    /// One column of a comparison.
+    Column { title: String, href: Option<String>, mark: Mark, facts: Vec<(String, String)>, }
+    /// A version of a policy.
+    VersionRow { number: i64, href: String, shown: bool, at: String, by: String, }
+    /// An API token.
+    TokenRow { id: i64, name: String, scopes: String, created: String, used: String, }
+    /// One line of the audit log.
+    AuditRow { at: String, who: String, what: String, }
+}
