@@ -26,7 +26,7 @@ pub use policy::{Fault as PolicyFault, effective as effective_text};
 pub use progress::{Progress, Teller};
 pub use report::{ChangeView, Paged, RunReport};
 pub use run::RunRequest;
-pub use usecases::connections::{ConnectionTest, ConnectionView, NewConnection, PermissionView};
+pub use usecases::connections::{ConnectionTest, ConnectionView, NewConnection, PermissionView, needed_permissions};
 pub use usecases::explain::{Explanation, StageView};
 pub use usecases::policies::{PolicyScope, SavedPolicy};
 pub use usecases::records::ImportReport;

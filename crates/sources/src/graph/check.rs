@@ -46,6 +46,11 @@ const NEEDS: &[Need] = &[
     },
 ];
 
+/// The permissions an app should have, as shown to whoever registers it (C07): name, purpose, whether nothing works without it.
+pub fn needed() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+    NEEDS.iter().map(|need| (need.route.permissions[0], need.purpose, need.mandatory))
+}
+
 impl GraphSource {
     /// Which permissions are there, which are missing, and which are granted but not needed.
     ///

@@ -13,6 +13,7 @@ mod token;
 mod tries;
 mod wire;
 
+pub use check::needed as needed_permissions;
 pub use connection::GraphConnection;
 pub use quota::Priority;
 

@@ -125,6 +125,19 @@ impl PermissionView {
     }
 }
 
+/// The permissions an app registration should have, before there is one to test (C07).
+#[must_use]
+pub fn needed_permissions() -> Vec<PermissionView> {
+    let view = |(permission, purpose, mandatory): (&str, &str, bool)| PermissionView {
+        permission: permission.to_owned(),
+        purpose: purpose.to_owned(),
+        mandatory,
+        state: String::new(),
+        detail: String::new(),
+    };
+    sources::graph::needed_permissions().map(view).collect()
+}
+
 impl Engine {
     /// Connects a tenant: signs in with what was given, learns whose directory it is, and only then stores anything.
     ///
