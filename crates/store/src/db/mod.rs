@@ -10,7 +10,7 @@ mod postgres;
 mod sqlite;
 mod value;
 
-pub use value::{FromValue, Params, Row, Value};
+pub use value::{Params, Row, Value};
 
 use crate::error::{Result, StoreError};
 

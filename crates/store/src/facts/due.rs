@@ -47,14 +47,12 @@ impl Store {
         let mut tx = self.db.read().await?;
         let count = tx.query_opt("SELECT COUNT(*) FROM due WHERE tenant_id = $1", values![tenant]).await?;
         let few = count.map_or(Ok(0), |row| row.get::<i64>(0))? <= limit;
-        // Few: sort them. Many: walk the mirror's own order and stop at the limit, since sorting them all for every batch would be
-        // quadratic. The unary plus keeps SQLite from walking anyway; PostgreSQL knows from its statistics.
-        let order = if few { "d.tenant_id = $1 AND +u.source_id" } else { "u.tenant_id = $1 AND u.source_id" };
+        // Few: look each up and sort. Many: walk the mirror's own order and stop at the limit, since sorting them all for every
+        // batch would be quadratic. SQLite joins in the order of a CROSS JOIN; PostgreSQL decides by its statistics.
         let join = if few { "due d CROSS JOIN mirror_users u" } else { "mirror_users u CROSS JOIN due d" };
-        let order = if few { order.replace("+u.source_id", "u.source_id || ''") } else { order.to_owned() };
         let sql = format!(
             "SELECT u.id FROM {join}
-             WHERE d.user_id = u.id AND d.tenant_id = $1 AND {order} > $2 AND d.seq <= $3
+             WHERE d.user_id = u.id AND d.tenant_id = $1 AND u.tenant_id = $1 AND u.source_id > $2 AND d.seq <= $3
                AND NOT EXISTS (SELECT 1 FROM links l WHERE l.user_id = u.id)
              ORDER BY u.source_id LIMIT $4"
         );
