@@ -6,6 +6,7 @@
 //! does not depend on the order of proposals, so swaps and chains work and two runs never disagree (rulings 52, 53, 55, 123).
 
 use model::attributes::Hash;
+use model::plan::Wait;
 use model::reason::Cause;
 use model::{ClientId, Kind, PersonId, SourceId, UserKey};
 use std::collections::{HashMap, HashSet};
@@ -25,14 +26,18 @@ pub struct Claims {
     linked: HashMap<PersonId, u32>,
     retired: HashMap<PersonId, Cause>,
     again: HashSet<UserKey>,
+    /// Users in review, with what they wait for.
+    blocked: Vec<(UserKey, Vec<Wait>)>,
+    /// What records linked since the last settling have changed.
+    touched: HashSet<Wait>,
     settled: bool,
 }
 
 /// Who wants or holds a username by this plan.
 #[derive(Debug, Default)]
 struct Name {
-    /// Records that hold it now, as the store told.
-    holders: Vec<PersonId>,
+    /// Records that hold it now, as the store told, with the users they are linked to.
+    holders: Vec<(PersonId, Option<SourceId>)>,
     /// Who gets it, and by which record; none for a record to be created.
     owner: Option<(u32, Option<PersonId>)>,
     /// A second record of the same user who gets it.
@@ -80,18 +85,32 @@ pub(crate) struct Wish {
 }
 
 impl Claims {
-    /// Settles who of the linked users keeps which username (rulings 52, 53 and 55), once all of them were decided. Returns the
-    /// users whose decisions must be replaced by deciding them again, in this order.
+    /// Returns the users whose decisions must be replaced by deciding them again, in this order.
+    ///
+    /// Called first when all linked users were decided: it settles who of them keeps which username (rulings 52, 53 and 55). Called
+    /// again after every further round of decisions: it names those whom a record linked since no longer blocks, until there is
+    /// nobody left. So planning once more after applying finds nothing to do.
     pub fn settle(&mut self) -> Vec<UserKey> {
-        self.marry();
-        self.settled = true;
-        for mover in &self.movers {
-            if mover.level != mover.assumed {
-                self.again.insert(self.users[mover.user as usize].1);
+        if self.settled {
+            let touched = std::mem::take(&mut self.touched);
+            let (free, blocked): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut self.blocked).into_iter().partition(|(_, waits)| waits.iter().any(|w| touched.contains(w)));
+            self.blocked = blocked;
+            self.again = free.into_iter().map(|(user, _)| user).collect();
+        } else {
+            self.marry();
+            self.settled = true;
+            for mover in &self.movers {
+                if mover.level != mover.assumed {
+                    self.again.insert(self.users[mover.user as usize].1);
+                }
             }
+            // Those are decided anew, and say anew what blocks them.
+            self.blocked.retain(|(user, _)| !self.again.contains(user));
         }
+        let again = std::mem::take(&mut self.again);
         let mut again: Vec<(&SourceId, UserKey)> =
-            self.again.iter().map(|key| (&self.users[self.places[key] as usize].0, *key)).collect();
+            again.iter().map(|key| (&self.users[self.places[key] as usize].0, *key)).collect();
         again.sort();
         again.into_iter().map(|(_, key)| key).collect()
     }
@@ -105,6 +124,17 @@ impl Claims {
     pub(crate) fn defer(&mut self, user: UserKey, id: &SourceId) {
         self.place(user, id);
         self.again.insert(user);
+    }
+
+    /// A review item holds a user back until one of these changes.
+    pub(crate) fn block(&mut self, user: UserKey, id: &SourceId, waits: &[Wait]) {
+        self.place(user, id);
+        self.blocked.push((user, waits.to_vec()));
+    }
+
+    /// A record that was free has been linked: whoever waits for it, or for a key it gives up, may go on.
+    pub(crate) fn touch(&mut self, waits: impl IntoIterator<Item = Wait>) {
+        self.touched.extend(waits);
     }
 
     fn place(&mut self, user: UserKey, id: &SourceId) -> u32 {
@@ -125,8 +155,16 @@ impl Claims {
     /// after it, the one it was given. Past the last wish means that it keeps what it has.
     pub(crate) fn wish(&mut self, user: UserKey, id: &SourceId, record: PersonId, old: Option<Hash>, wishes: Vec<Wish>) -> usize {
         if self.settled {
-            if let Some(mover) = self.by_record.get(&record) {
-                return self.movers[*mover as usize].level;
+            if let Some(at) = self.by_record.get(&record).map(|at| *at as usize) {
+                let (level, lost) = (self.movers[at].level, self.movers[at].wishes.len());
+                let free = wishes.iter().position(|w| self.holder(user, w).is_none());
+                if let (true, Some(free)) = (level >= lost, free) {
+                    // It lost when names were settled, and a record linked since has given one up.
+                    let place = self.place(user, id);
+                    self.names.entry(wishes[free].key).or_default().owner = Some((place, Some(record)));
+                    self.movers[at].level = free;
+                }
+                return self.movers[at].level;
             }
             return self.take_first(user, id, Some((record, old)), &wishes);
         }
@@ -135,7 +173,13 @@ impl Claims {
         let keys = wishes.iter().map(|w| w.key).collect();
         for wish in wishes {
             if !wish.holders.is_empty() {
-                self.names.entry(wish.key).or_default().holders = wish.holders.into_iter().map(|(p, _)| p).collect();
+                // Each user leaves out their own records, so what they tell adds up.
+                let known = &mut self.names.entry(wish.key).or_default().holders;
+                wish.holders.into_iter().for_each(|holder| {
+                    if !known.contains(&holder) {
+                        known.push(holder);
+                    }
+                });
             }
         }
         let at = u32::try_from(self.movers.len()).unwrap_or(u32::MAX);
@@ -200,9 +244,10 @@ impl Claims {
                 continue;
             };
             let name = self.names.entry(key).or_default();
-            let held = name.holders.iter().any(|holder| {
-                let own = self.by_record.get(holder).map(|m| &self.movers[*m as usize]);
-                !own.is_some_and(|m| m.user == user || (m.old == Some(key) && m.level < m.wishes.len()))
+            let id = &self.users[user as usize].0;
+            let held = name.holders.iter().any(|(holder, linked)| {
+                let moving = self.by_record.get(holder).map(|m| &self.movers[*m as usize]);
+                linked.as_ref() != Some(id) && !moving.is_some_and(|m| m.old == Some(key) && m.level < m.wishes.len())
             });
             match name.owner {
                 _ if held => {

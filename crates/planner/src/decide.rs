@@ -170,7 +170,14 @@ impl Planner {
 
     /// Decides these users, each exactly once.
     pub fn decide(&self, users: &[UserFacts], answers: &Answers, claims: &mut Claims) -> Vec<Decision> {
-        users.iter().map(|user| self.decide_one(user, answers, claims)).collect()
+        let mut decide = |user| {
+            let decision = self.decide_one(user, answers, claims);
+            if decision.review.is_some() {
+                claims.block(decision.user, &decision.source_id, &decision.waits);
+            }
+            decision
+        };
+        users.iter().map(&mut decide).collect()
     }
 
     fn decide_one(&self, user: &UserFacts, answers: &Answers, claims: &mut Claims) -> Decision {

@@ -5,7 +5,8 @@
 //! 1. all due users who have a link, in any order: [`Planner::questions`], answer them from the store, [`Planner::decide`];
 //! 2. [`Claims::settle`], which says who of them must be decided again, now that it is known who gets which username: the new
 //!    decisions replace the ones made before, in the order given;
-//! 3. all due users without a link, in the byte order of their source ids.
+//! 3. all due users without a link, in the byte order of their source ids;
+//! 4. [`Claims::settle`] again, and those it names are decided again in that order, until it names nobody.
 //!
 //! Then the plan is weighed as a whole by [`guard::weigh`].
 

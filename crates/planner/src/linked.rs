@@ -83,7 +83,7 @@ impl Planner {
             }
         }
         let blocked = decision.review.is_some();
-        let reasons = decision.reasons.clone();
+        let reasons = std::mem::take(&mut decision.reasons);
         let of = Of { user, won, reasons: &reasons, causes: &causes, enabled, blocked, may_remove };
         for (linked, effect) in live(user).zip(effects) {
             self.record(&of, linked, effect, answers, claims, &mut decision);
@@ -93,6 +93,8 @@ impl Planner {
             change.reasons.splice(0..0, reasons.iter().cloned());
             decision.changes.push(change);
         }
+        let of_records = std::mem::replace(&mut decision.reasons, reasons);
+        decision.reasons.extend(of_records);
         if decision.review.is_some() && !gone && decision.standing.outcome == Outcome::Synced {
             decision.standing.outcome = Outcome::InReview;
         }

@@ -10,6 +10,7 @@ use crate::rules::Won;
 use crate::scope;
 use crate::username;
 use crate::write::{Standing, email_key, is_same_name};
+use model::address::AddressKey;
 use model::facts::{Answers, Candidate, UserFacts};
 use model::plan::{self, Change, Decision, Effects, LinkState, Outcome, ReviewItem, Verb, Wait};
 use model::policy::{OnLink, OnNone, RuleKind};
@@ -335,6 +336,7 @@ impl Planner {
         match person {
             Some(person) => {
                 Self::readdress(user, person, &draft, claims);
+                claims.touch(gives_up(person));
                 claims.link(person.id, user.key, &user.id);
                 if claims.is_retired(person.id) {
                     decision.replaces.push(person.id);
@@ -364,6 +366,15 @@ impl Planner {
             stands_for,
         }
     }
+}
+
+/// What waiting users may find changed once a record is linked.
+fn gives_up(person: &Person) -> impl Iterator<Item = Wait> {
+    let more = person.fields.get(&Field::ADDITIONAL_EMAILS).and_then(Value::as_array);
+    let addresses = person.email.as_deref().into_iter().chain(more.into_iter().flatten().filter_map(Value::as_str));
+    let addresses = addresses.filter_map(AddressKey::of).map(|k| Wait::Address(k.as_str().to_owned()));
+    let username = person.username.as_deref().map(|u| Wait::Username(text::fold(u)));
+    addresses.chain(username).chain([Wait::Person(person.id)])
 }
 
 fn is_second(won: &Won<'_>, kind: Kind) -> bool {

@@ -8,12 +8,18 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios")
 }
 
-#[test]
-fn every_scenario_holds() {
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(folder()).expect("tests/scenarios").map(|e| e.expect("an entry").path()).collect();
+/// Every scenario file of a folder and of the folders in it.
+fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).expect("a folder of scenarios").map(|e| e.expect("an entry").path());
+    let mut files: Vec<PathBuf> = paths.flat_map(|path| if path.is_dir() { files_of(&path) } else { vec![path] }).collect();
     files.retain(|f| f.extension().is_some_and(|e| e == "yaml"));
     files.sort();
+    files
+}
+
+#[test]
+fn every_scenario_holds() {
+    let files = files_of(&folder());
     assert!(!files.is_empty(), "there is no scenario in {}", folder().display());
     let mut failures = Vec::new();
     for file in &files {

@@ -85,15 +85,25 @@ impl World {
             let batches = users.chunks(batch.max(1));
             batches.flat_map(|users| planner.decide(users, &index.answer(&planner.questions(users)), claims)).collect()
         };
+        let find = |key: &UserKey| linked.iter().chain(&unlinked).find(|f| f.key == *key).cloned();
         let mut first = run(&linked, &mut claims);
-        let again = claims.settle();
-        let find = |key: &UserKey| linked.iter().find(|f| f.key == *key).cloned();
-        for decision in run(&again.iter().filter_map(find).collect::<Vec<_>>(), &mut claims) {
-            if let Some(before) = first.iter_mut().find(|d| d.user == decision.user) {
-                *before = decision;
+        let mut second = Vec::new();
+        // Settling after linked users, then after the others, then for as long as it frees anybody.
+        let mut rest = Some(&unlinked);
+        loop {
+            let again: Vec<UserFacts> = claims.settle().iter().filter_map(find).collect();
+            if again.is_empty() && rest.is_none() {
+                break;
+            }
+            for decision in run(&again, &mut claims) {
+                if let Some(before) = first.iter_mut().chain(&mut second).find(|d: &&mut Decision| d.user == decision.user) {
+                    *before = decision;
+                }
+            }
+            if let Some(unlinked) = rest.take() {
+                second = run(unlinked, &mut claims);
             }
         }
-        let second = run(&unlinked, &mut claims);
         (first, second)
     }
 

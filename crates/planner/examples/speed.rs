@@ -1,0 +1,151 @@
+//! How many users a second one core decides: `cargo run --release -p planner --example speed [USERS]`. 20 rules, 12 mappings;
+//! everybody created, then everybody looked at again with nothing to do.
+
+use model::directory::Presence;
+use model::facts::{Answers, GroupFacts, Linked, TenantFacts, UserFacts};
+use model::plan::ClientFound;
+use model::records::{Link, Person};
+use model::run::RunKind;
+use model::{Attributes, ClientId, GroupKey, PersonId, SourceId, Status, TenantKey, UserKey, Value};
+use planner::{Claims, Planner};
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
+
+const BATCH: usize = 2000;
+
+/// The allocator the program itself uses.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {
+    let users: i64 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(100_000);
+    let mut text = String::from("preset: bms\nfields:\n");
+    for (field, source) in [("mobile", "mobilePhone"), ("city", "city"), ("department", "department"), ("office", "officeLocation"), ("company", "companyName"), ("employee_id", "employeeId")] {
+        let _ = writeln!(text, "  {field}: {{ source: {source} }}");
+    }
+    text.push_str("rules:\n");
+    for rule in 0..20 {
+        let _ = writeln!(text, "  - {{ id: r{rule}, order: {rule}, when: {{ groups: [g-{rule}] }}, then: {{ kind: agent, role: r{rule} }} }}");
+    }
+    let layer = policy::Layer::parse("speed", &text).expect("a policy");
+    let loaded = policy::load(&[layer]).expect("a sound policy");
+    let groups = (0..20).map(|g| GroupFacts { key: GroupKey(g), id: SourceId::new(format!("g-{g}")), name: format!("G {g}"), created: None });
+    let tenant = TenantFacts {
+        tenant: TenantKey(1),
+        domain: "acme.example".into(),
+        client: Some(ClientFound { id: ClientId(1), active: true }),
+        now: 0,
+        run: RunKind::Full,
+        skus: None,
+        groups: groups.collect(),
+        nested: Vec::new(),
+        clients: HashMap::new(),
+        sites: HashMap::new(),
+        spared: HashSet::new(),
+    };
+    let planner = Planner::new(&loaded.policy, &loaded.digest, tenant);
+    let mut facts: Vec<UserFacts> = (0..users).map(made).collect();
+    let start = cpu_seconds();
+    let mut claims = Claims::default();
+    claims.settle();
+    let mut created = Vec::new();
+    for batch in facts.chunks(BATCH) {
+        let questions = planner.questions(batch);
+        std::hint::black_box(&questions);
+        created.extend(planner.decide(batch, &Answers::default(), &mut claims));
+    }
+    let took = cpu_seconds() - start;
+    println!("created   {:>9.0} users/s", facts.len() as f64 / took);
+    for (user, decision) in facts.iter_mut().zip(created) {
+        let change = decision.changes.into_iter().next().expect("a record for everybody");
+        let id = PersonId(user.key.0);
+        let mut person = Person {
+            id,
+            kind: change.kind,
+            client: None,
+            site: None,
+            status: Status::Active,
+            access: true,
+            username: None,
+            email: None,
+            first_name: None,
+            last_name: None,
+            role: None,
+            fields: model::Fields::new(),
+            root: false,
+            pinned: None,
+            tickets: 0,
+            invoices: 0,
+            stands_for: Vec::new(),
+            version: 1,
+        };
+        change.set.iter().for_each(|(field, value)| person.set(field, value).expect("a value that fits"));
+        let state = change.link.expect("a link");
+        let link = Link {
+            tenant: TenantKey(1),
+            user: user.key,
+            source_id: user.id.clone(),
+            person: id,
+            applied_hash: state.applied_hash,
+            policy_digest: state.policy_digest,
+            rule: state.rule,
+            decided: state.decided,
+            deactivated_by: None,
+            grace_since: None,
+            enabled_applied: state.enabled_applied,
+        };
+        user.links.push(Linked { link, person });
+    }
+    let start = cpu_seconds();
+    let mut claims = Claims::default();
+    let mut changes = 0;
+    for batch in facts.chunks(BATCH) {
+        std::hint::black_box(planner.questions(batch));
+        let decisions = planner.decide(batch, &Answers::default(), &mut claims);
+        changes += decisions.iter().map(|d| d.changes.len() + d.bookings.len()).sum::<usize>();
+    }
+    let took = cpu_seconds() - start;
+    println!("unchanged {:>9.0} users/s ({changes} changes)", facts.len() as f64 / took);
+}
+
+/// This process's own processor time, so that a busy machine does not spoil the figure. Linux only.
+fn cpu_seconds() -> f64 {
+    let told = std::fs::read_to_string("/proc/self/schedstat").expect("a Linux kernel with schedstat");
+    let nanoseconds: f64 = told.split_whitespace().next().and_then(|n| n.parse().ok()).expect("nanoseconds");
+    nanoseconds / 1e9
+}
+
+fn made(n: i64) -> UserFacts {
+    let text = |s: String| Value::from(s);
+    let attributes: Attributes = [
+        ("accountEnabled", Value::Bool(true)),
+        ("businessPhones", Value::from(vec!["+44 20 7946 0000"])),
+        ("city", text("London".into())),
+        ("companyName", text("Acme".into())),
+        ("department", text("Sales".into())),
+        ("displayName", text(format!("Ada{n} Byron"))),
+        ("employeeId", text(n.to_string())),
+        ("givenName", text(format!("Ada{n}"))),
+        ("jobTitle", text("Analyst".into())),
+        ("mail", text(format!("ada{n}@acme.example"))),
+        ("mobilePhone", text("+44 7700 900000".into())),
+        ("officeLocation", text("1/23".into())),
+        ("proxyAddresses", Value::from(vec![format!("SMTP:ada{n}@acme.example"), format!("smtp:a{n}@acme.example")])),
+        ("surname", text("Byron".into())),
+        ("userPrincipalName", text(format!("ada{n}@acme.example"))),
+        ("userType", text("Member".into())),
+    ]
+    .into_iter()
+    .collect();
+    UserFacts {
+        key: UserKey(n),
+        id: SourceId::new(format!("u-{n:09}")),
+        change_hash: attributes.change_hash(),
+        attributes,
+        presence: Presence::Present,
+        manager: None,
+        groups: vec![GroupKey(n % 20), GroupKey((n + 7) % 20)],
+        links: Vec::new(),
+        review: None,
+    }
+}
