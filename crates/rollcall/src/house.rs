@@ -47,11 +47,11 @@ impl House {
     pub async fn open(files: &Files) -> Result<Self> {
         let loaded = files.load()?;
         log(&loaded.config, files.verbose);
-        Self::with(loaded.config, files.verbose).await
+        Self::with(loaded.config).await
     }
 
     /// Opens everything for a configuration; the log is already set up.
-    pub async fn with(config: Config, _verbose: u8) -> Result<Self> {
+    pub async fn with(config: Config) -> Result<Self> {
         let key = master_key(&config.master_key_file)?;
         let store = open_store(&config).await?;
         let settings = Settings {
@@ -204,7 +204,8 @@ pub fn log(config: &Config, verbose: u8) {
         _ => "debug".into(),
     };
     let filter = EnvFilter::try_new(&level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
     let _ = match config.log.format.as_str() {
         "json" => subscriber.json().try_init(),
         _ => subscriber.with_target(false).try_init(),

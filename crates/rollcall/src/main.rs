@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod exit;
 mod house;
+mod metrics;
 mod print;
 
 use clap::Parser;

@@ -273,6 +273,7 @@ impl Engine {
             // Nothing takes records further yet: the embedded records are the PSA.
             self.advance(&job.lease.clone(), run, RunState::Done, RunChange::default()).await?;
             let counts = self.store().run_counts(run.id).await?;
+            metrics::counter!("rollcall_changes_applied_total").increment(counts.applied.unsigned_abs());
             tracing::info!(
                 applied = counts.applied,
                 unchanged = counts.unchanged,
@@ -304,12 +305,16 @@ impl Engine {
         let now = self.now();
         self.store().advance_run(lease, run.id, run.state, to, change, now).await?;
         tracing::debug!(run = %run.id, from = %run.state, to = %to, "run moved on");
+        if to.is_over() || matches!(to, RunState::Held | RunState::Ready) {
+            metrics::counter!("rollcall_runs_total", "state" => to.as_str()).increment(1);
+        }
         run.state = to;
         run.started_at = run.started_at.or(Some(now));
         Ok(())
     }
 
     async fn end(&self, lease: &Lease, run: &Run, state: RunState, why: &str) -> Result<()> {
+        metrics::counter!("rollcall_runs_total", "state" => state.as_str()).increment(1);
         let change = RunChange { error: Some(why.to_owned()), ..RunChange::default() };
         Ok(self.store().advance_run(lease, run.id, run.state, state, change, self.now()).await?)
     }

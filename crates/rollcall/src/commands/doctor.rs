@@ -44,7 +44,7 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
             Ok(store) => add("database", store.describe().await.map_err(Into::into)),
             Err(error) => add("database", Err(anyhow::anyhow!("{error:#}"))),
         };
-        if database_ok && let Ok(house) = House::with(loaded.config, files.verbose).await {
+        if database_ok && let Ok(house) = House::with(loaded.config).await {
             for connection in house.engine.connections().await? {
                 let what = format!("connection {}", connection.name);
                 match house.engine.test_connection(connection.id).await {

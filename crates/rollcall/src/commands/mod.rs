@@ -6,17 +6,17 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
 mod connections;
-//mod demo;
+mod demo;
 mod doctor;
 mod explain;
 mod migrate;
-//mod openapi;
+mod openapi;
 mod policy;
 mod records;
 mod review;
 mod runs;
 mod secrets;
-//mod serve;
+mod serve;
 mod simulate;
 mod sync;
 mod tenants;
@@ -47,9 +47,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show everything on sample people: simulator, server and a database in a folder of its own
-    //Demo(demo::Args),
+    Demo(demo::Args),
     /// Run the server: pages, REST API, scheduler and workers
-    //Serve(serve::Args),
+    Serve(serve::Args),
     /// Bring tenants up to date once, here and now
     Sync(sync::Args),
     /// Look at runs and their plans; approve or reject what waits
@@ -80,7 +80,7 @@ enum Command {
     /// Check configuration, key, database, clock and connections, and say what to do
     Doctor(doctor::Args),
     /// Print the REST API's OpenAPI 3.1 document
-    //Openapi,
+    Openapi,
     /// Bring the database's tables to this version
     Migrate,
 }
@@ -89,8 +89,8 @@ enum Command {
 pub async fn run(cli: Cli) -> Result<()> {
     let files = Files { config: cli.config, database: cli.database, verbose: cli.verbose };
     match cli.command {
-        //Command::Demo(args) => demo::run(files, args).await,
-        //Command::Serve(args) => serve::run(files, args).await,
+        Command::Demo(args) => demo::run(files, args).await,
+        Command::Serve(args) => serve::run(files, args).await,
         Command::Sync(args) => sync::run(files, args).await,
         Command::Runs(command) => runs::run(files, command).await,
         Command::Review(command) => review::run(files, command).await,
@@ -102,7 +102,7 @@ pub async fn run(cli: Cli) -> Result<()> {
         Command::Policy(command) => policy::run(files, command).await,
         Command::Simulate(args) => simulate::run(args).await,
         Command::Doctor(args) => doctor::run(files, args).await,
-        //Command::Openapi => openapi::run(),
+        Command::Openapi => openapi::run(),
         Command::Migrate => migrate::run(files).await,
     }
 }

@@ -3,6 +3,7 @@
 use crate::house::{self, Files, House};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -42,6 +43,11 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
     let listener = if args.role == Role::Worker { None } else { Some(listen(house.config.listen).await?) };
     let stop = CancellationToken::new();
     let serving = serve(&house, listener, args.role, stop.clone());
+    until_interrupted(serving, stop).await
+}
+
+/// Waits for a server to end, and asks it to when somebody interrupts.
+pub async fn until_interrupted(serving: impl Future<Output = Result<()>>, stop: CancellationToken) -> Result<()> {
     tokio::pin!(serving);
     tokio::select! {
         ended = &mut serving => ended,
@@ -68,7 +74,7 @@ pub async fn serve(house: &House, listener: Option<TcpListener>, role: Role, sto
     });
     if let Some(listener) = listener {
         let state = state(house)?;
-        if let Some(link) = web::setup_link(&state, LINK_TTL_MS).await? {
+        if let Some(link) = web::first_sign_in(&state, LINK_TTL_MS).await? {
             println!("First sign-in (once, within 8 hours): {link}");
         }
         tracing::info!(url = %house.config.public_url, "serving");
