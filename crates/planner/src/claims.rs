@@ -170,6 +170,10 @@ impl Claims {
         }
         let user = self.place(user, id);
         let assumed = wishes.iter().position(|w| w.holders.is_empty()).unwrap_or(wishes.len());
+        if assumed == wishes.len() {
+            // Who is in the way is known for certain only when all have spoken.
+            self.again.insert(self.users[user as usize].1);
+        }
         let keys = wishes.iter().map(|w| w.key).collect();
         for wish in wishes {
             if !wish.holders.is_empty() {

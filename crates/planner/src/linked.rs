@@ -254,8 +254,8 @@ impl Planner {
             mappings.merge(user, rule, Some(person), moment, &mut draft);
             standing.merge(user, Some(person), moment, &link.decided, access, back, &mut draft);
             let named = self.rename(of, linked, won, moment, answers, claims, &mut draft);
-            if let Named::Taken { username, holder } = named {
-                let (item, waits) = taken(user, won, person.kind, &username, holder);
+            if let Named::Taken { choices, holder } = named {
+                let (item, waits) = taken(user, won, person.kind, &choices, holder);
                 decision.waits.extend(waits);
                 decision.review.get_or_insert(item);
             }
@@ -377,7 +377,7 @@ impl Planner {
             None => {
                 draft.kept(&Field::USERNAME, KeptBecause::UsernameTaken);
                 let holder = claims.holder(user.key, &username::wish(user, first, Some(person.id), answers));
-                Named::Taken { username: first.clone(), holder }
+                Named::Taken { choices, holder }
             }
         }
     }
@@ -397,20 +397,21 @@ pub(crate) fn taken(
     user: &UserFacts,
     won: &Won<'_>,
     kind: Kind,
-    username: &str,
+    choices: &[String],
     holder: Option<crate::claims::Holder>,
 ) -> (ReviewItem, Vec<Wait>) {
     let record = holder.as_ref().and_then(|h| h.record);
     let created = holder.as_ref().is_some_and(|h| h.created);
     let other = holder.and_then(|h| h.user);
-    let mut waits = vec![Wait::Username(text::fold(username))];
+    let mut waits: Vec<Wait> = choices.iter().map(|c| Wait::Username(text::fold(c))).collect();
+    let username = choices.first().cloned().unwrap_or_default();
     waits.extend(record.map(Wait::Person));
     waits.extend(wait_for(other.as_ref()));
     let unclear = Unclear {
         why: if created { ReviewWhy::DuplicateInSource } else { ReviewWhy::UsernameTaken },
         candidates: record.into_iter().collect(),
         other,
-        evidence: vec![Reason::UsernameTaken { username: username.to_owned(), holder: record }],
+        evidence: vec![Reason::UsernameTaken { username, holder: record }],
     };
     (review_item(user, Some(won.compiled.rule.id.clone()), kind, unclear), waits)
 }

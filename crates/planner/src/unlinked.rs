@@ -321,7 +321,7 @@ impl Planner {
             }
         }
         let holder = claims.holder(user.key, &username::wish(user, first, record.map(|r| r.id), answers));
-        let (item, waits) = taken(user, won, kind, first, holder);
+        let (item, waits) = taken(user, won, kind, &choices, holder);
         Err((Box::new(item), waits))
     }
 

@@ -119,7 +119,12 @@ pub(crate) enum Named {
     /// Written, or left as it is.
     Fine,
     /// It belongs to somebody else.
-    Taken { username: String, holder: Option<Holder> },
+    Taken {
+        /// What it could have been, best first.
+        choices: Vec<String>,
+        /// Who has the first of them.
+        holder: Option<Holder>,
+    },
 }
 
 impl Planner {
