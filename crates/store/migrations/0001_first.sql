@@ -49,6 +49,7 @@ CREATE TABLE feeds (
     round_new BIGINT NOT NULL,
     absentees BIGINT NOT NULL,
     round_done_at BIGINT,
+    selected TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (tenant_id, feed)
 );
 

@@ -38,6 +38,11 @@ impl Job {
     /// The round to read: the one under way, a new one, or none when this run has completed it already.
     async fn round(&mut self, feed: Feed, started_at: i64) -> Result<Option<FeedState>> {
         let state = self.store.feed_state(self.tenant.key, feed).await?;
+        // A link carries its query: what the policy newly maps is only told by a round that asks for it.
+        let asks_anew = feed == Feed::Users && state.round > 0 && self.store.selected(self.tenant.key, feed).await? != self.selected();
+        if asks_anew {
+            return self.begin(feed, true).await.map(Some);
+        }
         let full = self.kind == RunKind::Full;
         if state.round > 0 && state.round_done_at.is_none() && (state.full || !full) {
             return Ok(Some(state));
@@ -51,7 +56,14 @@ impl Job {
 
     async fn begin(&mut self, feed: Feed, full: bool) -> Result<FeedState> {
         self.store.begin_round(&self.lease, feed, full).await?;
+        if feed == Feed::Users && full {
+            self.store.set_selected(&self.lease, feed, &self.selected()).await?;
+        }
         Ok(self.store.feed_state(self.tenant.key, feed).await?)
+    }
+
+    fn selected(&self) -> String {
+        self.select.extensions().join(",")
     }
 
     async fn read_round(&mut self, feed: Feed, state: FeedState) -> Result<()> {

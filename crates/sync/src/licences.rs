@@ -30,7 +30,7 @@ impl Job {
             }
             Err(error) => return Err(error.into()),
         };
-        if self.store.set_skus(&self.lease, skus.as_deref(), now).await? {
+        if self.store.set_skus(&self.lease, skus.as_deref(), now).await? && self.planned_before {
             // Who has a licence is decided from these: everyone is looked at again.
             self.store.touch_all(self.tenant.key).await?;
         }

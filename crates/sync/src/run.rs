@@ -39,6 +39,9 @@ const LEASE_POLL: Duration = Duration::from_millis(100);
 /// How many earlier runs are looked through for the same plan: a plan that waits or was rejected is among the latest.
 const LOOK_BACK: i64 = 50;
 
+/// How long another process's work on a tenant is waited for, milliseconds: a first sync of a million users takes minutes.
+const PATIENCE_MS: i64 = 10 * 60 * 1_000;
+
 /// How a planned run goes on.
 enum Next {
     Apply,
@@ -112,8 +115,10 @@ impl Engine {
     pub async fn drive(&self, run: RunId, teller: Teller) -> Result<RunReport> {
         let stored = self.store().run(run).await?;
         let lease = self.hold(stored.tenant).await?;
+        // A worker may have done it while this one waited.
         let stored = self.store().run(run).await?;
-        let result = self.work(&lease, &stored, false, &teller).await;
+        let waits = stored.state.is_over() || matches!(stored.state, RunState::Held | RunState::Ready);
+        let result = if waits { Ok(run) } else { self.work(&lease, &stored, false, &teller).await };
         self.store().release_lease(&lease).await?;
         self.report(result?).await
     }
@@ -145,8 +150,8 @@ impl Engine {
     /// Holds a tenant, waiting for another process's hold to end or to lapse.
     async fn hold(&self, tenant: TenantKey) -> Result<Lease> {
         let ttl = lease_ms(self.settings());
-        // A live worker renews its hold; one that was killed lapses within this time.
-        let patience = self.now() + ttl + ttl / 2;
+        // A killed worker's hold lapses by itself; a live one renews its own and is waited for.
+        let patience = self.now() + PATIENCE_MS.max(ttl * 2);
         loop {
             let now = self.now();
             if let Some(lease) = self.store().acquire_lease(tenant, &self.settings().holder, now, ttl).await? {
@@ -272,6 +277,10 @@ impl Engine {
         if run.state == RunState::Propagating {
             // Nothing takes records further yet: the embedded records are the PSA.
             self.advance(&job.lease.clone(), run, RunState::Done, RunChange::default()).await?;
+            if job.tenant.first_applied_run.is_none() && self.store().tenant(job.tenant.key).await?.first_applied_run.is_some() {
+                // From the first approved plan on, changes reach the records by themselves (L05, ruling 94).
+                self.schedule_tenant(job.tenant.key, true, &Actor::schedule()).await?;
+            }
             let counts = self.store().run_counts(run.id).await?;
             metrics::counter!("rollcall_changes_applied_total").increment(counts.applied.unsigned_abs());
             tracing::info!(

@@ -52,7 +52,11 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
         if all.is_empty() {
             bail!("There is no tenant yet. Connect one first: rollcall connections add --help");
         }
-        all
+        let (mapped, unmapped): (Vec<_>, Vec<_>) = all.into_iter().partition(|t| t.client.is_some());
+        for tenant in unmapped {
+            eprintln!("{0}: left out, because it is not mapped to a client: rollcall tenants map {0} --client NAME", tenant.name);
+        }
+        mapped
     } else {
         let mut named = Vec::new();
         for name in &args.tenants {

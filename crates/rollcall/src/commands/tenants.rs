@@ -32,6 +32,14 @@ pub enum Command {
         #[arg(long)]
         create: bool,
     },
+    /// Switch a tenant's schedule on or off; it is on from its first approved plan
+    Schedule {
+        /// Id, domain or the connection's name
+        tenant: String,
+        /// on or off
+        #[arg(value_parser = ["on", "off"])]
+        switch: String,
+    },
     /// Take the mapping away: nobody is changed, and nobody is synced until it is mapped again
     Unmap {
         /// Id, domain or the connection's name
@@ -84,6 +92,12 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
             let mapped = house.engine.map_tenant(tenant.key, &client, create, &house.actor()).await?;
             println!("{} belongs to {}.", print::plain(&tenant.name), print::plain(&mapped.name));
             println!("  Next: rollcall sync {} --preview", print::plain(&tenant.name));
+            Ok(())
+        }
+        Command::Schedule { tenant, switch } => {
+            let tenant = house.engine.tenant_named(&tenant).await?;
+            house.engine.schedule_tenant(tenant.key, switch == "on", &house.actor()).await?;
+            println!("The schedule of {} is {switch}.", print::plain(&tenant.name));
             Ok(())
         }
         Command::Unmap { tenant } => {

@@ -6,6 +6,7 @@
 mod groups;
 mod page;
 mod rounds;
+mod selected;
 pub(crate) mod touch;
 pub(crate) mod users;
 
