@@ -353,7 +353,7 @@ impl Wait {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Weights {
-    /// All changes of the plan: a plan without any is never held.
+    /// All changes of the plan.
     pub changes: i64,
     /// Active, linked, non-archived records before the plan (ruling 80).
     pub linked: i64,

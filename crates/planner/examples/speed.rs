@@ -20,16 +20,31 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     let users: i64 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(100_000);
     let mut text = String::from("preset: bms\nfields:\n");
-    for (field, source) in [("mobile", "mobilePhone"), ("city", "city"), ("department", "department"), ("office", "officeLocation"), ("company", "companyName"), ("employee_id", "employeeId")] {
+    for (field, source) in [
+        ("mobile", "mobilePhone"),
+        ("city", "city"),
+        ("department", "department"),
+        ("office", "officeLocation"),
+        ("company", "companyName"),
+        ("employee_id", "employeeId"),
+    ] {
         let _ = writeln!(text, "  {field}: {{ source: {source} }}");
     }
     text.push_str("rules:\n");
     for rule in 0..20 {
-        let _ = writeln!(text, "  - {{ id: r{rule}, order: {rule}, when: {{ groups: [g-{rule}] }}, then: {{ kind: agent, role: r{rule} }} }}");
+        let _ = writeln!(
+            text,
+            "  - {{ id: r{rule}, order: {rule}, when: {{ groups: [g-{rule}] }}, then: {{ kind: agent, role: r{rule} }} }}"
+        );
     }
     let layer = policy::Layer::parse("speed", &text).expect("a policy");
     let loaded = policy::load(&[layer]).expect("a sound policy");
-    let groups = (0..20).map(|g| GroupFacts { key: GroupKey(g), id: SourceId::new(format!("g-{g}")), name: format!("G {g}"), created: None });
+    let groups = (0..20).map(|g| GroupFacts {
+        key: GroupKey(g),
+        id: SourceId::new(format!("g-{g}")),
+        name: format!("G {g}"),
+        created: None,
+    });
     let tenant = TenantFacts {
         tenant: TenantKey(1),
         domain: "acme.example".into(),

@@ -228,9 +228,10 @@ impl Claims {
 
     /// Whether a record that holds a name moves to another one.
     fn gives_up(&self, record: PersonId, name: Hash) -> bool {
-        self.by_record.get(&record).map(|m| &self.movers[*m as usize]).is_some_and(|m| {
-            m.old == Some(name) && m.level < m.wishes.len()
-        })
+        self.by_record
+            .get(&record)
+            .map(|m| &self.movers[*m as usize])
+            .is_some_and(|m| m.old == Some(name) && m.level < m.wishes.len())
     }
 
     fn marry(&mut self) {
@@ -240,10 +241,9 @@ impl Claims {
             let (user, record) = (mover.user, mover.record);
             let Some(key) = mover.wishes.get(mover.level).copied() else {
                 // It keeps its old name, and whoever was promised that one must ask for their next.
-                if let Some(name) = mover.old.and_then(|old| self.names.get_mut(&old)) {
-                    if name.owner.is_some_and(|(owner, _)| owner != user) {
-                        asking.extend(dismiss(name, &self.by_record, &mut self.movers));
-                    }
+                let promised = mover.old.and_then(|old| self.names.get_mut(&old));
+                if let Some(name) = promised.filter(|n| n.owner.is_some_and(|(owner, _)| owner != user)) {
+                    asking.extend(dismiss(name, &self.by_record, &mut self.movers));
                 }
                 continue;
             };

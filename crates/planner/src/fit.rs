@@ -81,12 +81,10 @@ pub(crate) fn fit<'a>(
     let fitted = match value {
         Yield::Nothing => Ok(None),
         Yield::Text(s) => fit_text(field, form, limit, s).map(Some),
-        Yield::Texts(items) if form == Form::Any => {
-            match items.iter().find_map(|i| check(field, limit, i).err()) {
-                Some(unfit) => Err(unfit),
-                None => Ok(Some(Wanted::Texts(items.into_iter().map(Cow::into_owned).collect()))),
-            }
-        }
+        Yield::Texts(items) if form == Form::Any => match items.iter().find_map(|i| check(field, limit, i).err()) {
+            Some(unfit) => Err(unfit),
+            None => Ok(Some(Wanted::Texts(items.into_iter().map(Cow::into_owned).collect()))),
+        },
         Yield::Texts(_) => Err(malformed(field, "Entra holds a list where one value is needed; map one of its elements")),
         Yield::Other(value) if form == Form::Any => Ok(Some(Wanted::Other(Cow::Borrowed(value)))),
         Yield::Other(value @ (Value::Bool(_) | Value::Number(_))) => {

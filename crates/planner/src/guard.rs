@@ -14,14 +14,12 @@ const CREATES_FLOOR: i64 = 25;
 /// Removals that follow from one emptied group before it counts as lost (ruling 83), and "all of them" at the least (ruling 81).
 const PAIR: i64 = 2;
 
-/// Why a plan must wait for a person: every limit it crosses, none when it may be applied at once. A plan without changes waits for
-/// nobody. That a tenant's first plan always waits is the run's own concern (ruling 94).
+/// Why a plan must wait for a person: every limit it crosses, none when it may be applied at once. What the
+/// source lost holds even a plan without changes, so that somebody looks. That a tenant's first plan always waits is the run's own
+/// concern (ruling 94).
 #[must_use]
 pub fn weigh(guard: &Guard, w: &Weights) -> Vec<Hold> {
     let mut holds = Vec::new();
-    if w.changes == 0 {
-        return holds;
-    }
     weigh_source(guard, w, &mut holds);
     weigh_removals(guard, w, &mut holds);
     let over = |share: Option<Percent>, part, floor| share.filter(|s| exceeded(*s, part, w.linked, floor));

@@ -1,12 +1,12 @@
 //! Leaving and coming back: which cause acts on a linked record, and what a person's own hand keeps (L01 to L04, R11, R12; rulings
 //! 32, 68 to 70, 77, 78).
 
+use model::Status;
 use model::facts::Linked;
 use model::plan::Verb;
 use model::policy::{Lifecycle, OnGone, OnReturn, OnUnmapped};
 use model::reason::Cause;
 use model::records::{Deactivated, Person};
-use model::Status;
 
 /// What the causes mean for one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

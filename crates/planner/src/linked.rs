@@ -56,9 +56,8 @@ impl Planner {
         decision.standing.rule = won.map(|w| w.compiled.rule.id.clone());
         decision.reasons = if gone { Vec::new() } else { self.explain(&selection) };
 
-        let effects: Vec<Effect> = live(user)
-            .map(|l| lifecycle::effect(self.policy.lifecycle.of(l.person.kind), &causes, enabled, l))
-            .collect();
+        let effects: Vec<Effect> =
+            live(user).map(|l| lifecycle::effect(self.policy.lifecycle.of(l.person.kind), &causes, enabled, l)).collect();
         let out = may_remove && effects.iter().any(|e| e.is_out());
         let mut parts = Vec::new();
         if let Some(won) = won {
@@ -127,12 +126,7 @@ impl Planner {
                 return Err(review(*kind, unresolved(), vec![Wait::Client(reference.to_owned())]));
             }
         }
-        let about = |why, linked: &Linked, evidence| Unclear {
-            why,
-            candidates: vec![linked.person.id],
-            other: None,
-            evidence,
-        };
+        let about = |why, linked: &Linked, evidence| Unclear { why, candidates: vec![linked.person.id], other: None, evidence };
         if let Some(extra) = live(user).find(|l| !kinds.contains(&l.person.kind)) {
             if out {
                 return Ok(Vec::new());
@@ -270,8 +264,7 @@ impl Planner {
         let marker = if suppressed { link.deactivated_by.clone() } else { lifecycle::marker(linked, effect, back, of.causes) };
         let is_present = user.presence == Presence::Present;
         let enabled_applied = if is_present && !suppressed { Some(of.enabled) } else { link.enabled_applied };
-        let is_as_before =
-            state.is_none() && marker == link.deactivated_by && enabled_applied == link.enabled_applied;
+        let is_as_before = state.is_none() && marker == link.deactivated_by && enabled_applied == link.enabled_applied;
         decision.reports.append(&mut draft.reports);
         if is_as_before && draft.set.is_empty() {
             decision.reasons.append(&mut draft.reasons);

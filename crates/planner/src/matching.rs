@@ -222,12 +222,7 @@ fn shown(met: &Met<'_>) -> String {
 }
 
 fn unclear(why: ReviewWhy, met: &Met<'_>, hits: &[&Hit<'_>]) -> Unclear {
-    let matched = |h: &&Hit<'_>| Reason::Matched {
-        key: "email".into(),
-        value: shown(met),
-        record: h.person,
-        also: Vec::new(),
-    };
+    let matched = |h: &&Hit<'_>| Reason::Matched { key: "email".into(), value: shown(met), record: h.person, also: Vec::new() };
     Unclear {
         why,
         candidates: hits.iter().map(|h| h.person).collect(),

@@ -261,7 +261,13 @@ impl FieldPlan {
         let empty = fit::is_empty_in(person, &self.field);
         match self.mapping.overwrite {
             Overwrite::Never => Err(KeptBecause::Never),
-            _ if moment.fills_only() => if empty { Ok(()) } else { Err(KeptBecause::FillEmpty) },
+            _ if moment.fills_only() => {
+                if empty {
+                    Ok(())
+                } else {
+                    Err(KeptBecause::FillEmpty)
+                }
+            }
             Overwrite::IfEmpty if !empty => Err(KeptBecause::NotEmpty),
             _ if moment.is_due(self) => Ok(()),
             Overwrite::IfEmpty => Err(KeptBecause::NotEmpty),

@@ -102,7 +102,11 @@ impl Made {
         let collision = if self.collision { "append_domain" } else { "review" };
         let mut text = format!("name: made\npolicy:\n  preset: {preset}\n  scope: {{ licensed_only: false, require: [] }}\n");
         let _ = writeln!(text, "  username: {{ on_collision: {collision} }}");
-        let _ = writeln!(text, "  rules:\n    - {{ id: a, order: 1, when: {{ groups: [g-0] }}, then: {{ kind: {}, role: x }} }}", KINDS[self.kind]);
+        let _ = writeln!(
+            text,
+            "  rules:\n    - {{ id: a, order: 1, when: {{ groups: [g-0] }}, then: {{ kind: {}, role: x }} }}",
+            KINDS[self.kind]
+        );
         let second = KINDS[(self.kind + usize::from(self.collision)) % 3];
         let _ = writeln!(text, "    - {{ id: b, order: 2, when: {{ groups: [g-1] }}, then: {{ kind: {second}, client: c0 }} }}");
         text.push_str("tenant: { id: t, domain: one.example, client: c0 }\nentra:\n  users:\n");

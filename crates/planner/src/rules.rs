@@ -95,17 +95,15 @@ impl Rules {
                     rule: rule.clone(),
                     guests: rule.when.include_guests.unwrap_or(policy.scope.guests),
                     groups: ids.map(|ids| ids.iter().filter_map(|id| by_id.get(id).copied()).collect()),
-                    names: names.map(|names| {
-                        names.iter().filter_map(|n| by_name.get(&text::nfc(n))).flatten().copied().collect()
-                    }),
+                    names: names
+                        .map(|names| names.iter().filter_map(|n| by_name.get(&text::nfc(n))).flatten().copied().collect()),
                     agent: place(rule, Kind::Agent, tenant),
                     contact: place(rule, Kind::Contact, tenant),
                 }
             })
             .collect();
         rules.sort_by(|a, b| a.rule.order.cmp(&b.rule.order).then_with(|| a.rule.id.cmp(&b.rule.id)));
-        let mut named: Vec<GroupKey> =
-            rules.iter().flat_map(|r| r.groups.iter().chain(&r.names)).flatten().copied().collect();
+        let mut named: Vec<GroupKey> = rules.iter().flat_map(|r| r.groups.iter().chain(&r.names)).flatten().copied().collect();
         named.sort_unstable();
         named.dedup();
         let reach = Reach::build(named, tenant);
@@ -120,9 +118,7 @@ impl Rules {
 
     /// The groups each enabled rule names, as the mirror holds them.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&Rule, &[GroupKey], &[GroupKey])> {
-        self.rules.iter().map(|r| {
-            (&r.rule, r.groups.as_deref().unwrap_or_default(), r.names.as_deref().unwrap_or_default())
-        })
+        self.rules.iter().map(|r| (&r.rule, r.groups.as_deref().unwrap_or_default(), r.names.as_deref().unwrap_or_default()))
     }
 
     /// Chooses the winning rule.
@@ -240,9 +236,7 @@ impl Key {
 fn place(rule: &Rule, kind: Kind, tenant: &TenantFacts) -> Result<Place, String> {
     let usable = |found: Option<&ClientFound>| found.filter(|c| c.active).map(|c| c.id);
     let named = match &rule.then.client {
-        ClientRef::Named(reference) => {
-            Some(usable(tenant.clients.get(reference)).ok_or_else(|| reference.clone())?)
-        }
+        ClientRef::Named(reference) => Some(usable(tenant.clients.get(reference)).ok_or_else(|| reference.clone())?),
         ClientRef::FromTenant => None,
     };
     let of_tenant = || usable(tenant.client.as_ref()).ok_or_else(|| FROM_TENANT.to_owned());

@@ -151,7 +151,7 @@ fn excludes(exclude: &Exclude, user: &Attributes) -> bool {
 
 /// Guest exactly when `userType` says so (ruling 30).
 pub(crate) fn is_guest(user: &Attributes) -> bool {
-    user.text("userType").is_some_and(|t| t.eq_ignore_ascii_case("guest"))
+    user.get("userType").as_str().is_some_and(|t| t.eq_ignore_ascii_case("guest"))
 }
 
 /// Null and absent count as enabled (ruling 32).

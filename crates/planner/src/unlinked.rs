@@ -48,8 +48,7 @@ impl Planner {
     /// Decides a user who has no record.
     pub(crate) fn unlinked(&self, user: &UserFacts, answers: &Answers, claims: &mut Claims) -> Decision {
         let selection = self.select(user);
-        let mut decision =
-            Decision::plain(user, plan::Standing { outcome: Outcome::Synced, excluded_by: None, rule: None });
+        let mut decision = Decision::plain(user, plan::Standing { outcome: Outcome::Synced, excluded_by: None, rule: None });
         decision.reasons = self.explain(&selection);
         let won = match selection {
             Selection::Rule(won) => won,

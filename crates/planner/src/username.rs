@@ -10,12 +10,7 @@ use model::policy::{OnCollision, Rule};
 use model::{PersonId, Status, text};
 
 /// The usernames a user could have, best first; none when Entra holds nothing to make one from.
-pub(crate) fn choices(
-    plan: &FieldPlan,
-    user: &UserFacts,
-    rule: &Rule,
-    on_collision: OnCollision,
-) -> Result<Vec<String>, Unfit> {
+pub(crate) fn choices(plan: &FieldPlan, user: &UserFacts, rule: &Rule, on_collision: OnCollision) -> Result<Vec<String>, Unfit> {
     let first = match plan.wanted(&user.attributes, None).0? {
         Some(wanted) => wanted,
         None => match plan.default(rule) {

@@ -58,6 +58,7 @@ impl Standing<'_> {
 
     /// Brings client, site and role into a draft. They follow `on_change` like fields, and a change of decision at once (rulings 60
     /// and 64). `access` says whether the role may be given: not to a record whose access is taken.
+    #[expect(clippy::too_many_arguments, reason = "each decides one thing, and a bundle of them would have no name")]
     pub(crate) fn merge(
         &self,
         user: &UserFacts,
@@ -104,7 +105,8 @@ impl Standing<'_> {
                 Some(because) => {
                     draft.kept(&field, because);
                     if because == KeptBecause::LocalEdit && matches!(moment, Moment::Linked { full: true, .. }) {
-                        let detail = format!("{field}: the record was edited here; the rule's value comes back when the user changes.");
+                        let detail =
+                            format!("{field}: the record was edited here; the rule's value comes back when the user changes.");
                         draft.report(user, Some(&field), model::plan::ReportWhy::Drift, detail);
                     }
                 }

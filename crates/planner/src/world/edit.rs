@@ -1,8 +1,8 @@
 //! Records at the start of a scenario, and what a person edits between plans (rulings 14, 15, 78).
 
+use super::World;
 use super::judge::Failure;
 use super::records::{Client, Row, Site};
-use super::World;
 use model::plan::LinkState;
 use model::records::Deactivated;
 use model::{ClientId, Kind, PersonId, SiteId, SourceId, Status};
@@ -71,7 +71,9 @@ impl World {
             };
             return Ok(self.psa.add(name, kind).person.id);
         }
-        let Some(Some(user)) = &entry.linked_to else { return Err("which record is this? name it by id, or by linked_to".into()) };
+        let Some(Some(user)) = &entry.linked_to else {
+            return Err("which record is this? name it by id, or by linked_to".into());
+        };
         let is_meant = |row: &&Row| {
             row.person.status != Status::Archived
                 && row.link.as_ref().is_some_and(|l| l.source_id == *user)

@@ -58,9 +58,8 @@ impl World {
         let replaced: HashSet<PersonId> = decisions.iter().flat_map(|d| d.replaces.iter().copied()).collect();
         let mut pending = Pending::default();
         for decision in &decisions {
-            let taken_over = |record: Option<PersonId>| {
-                record.is_some_and(|r| replaced.contains(&r) && !decision.replaces.contains(&r))
-            };
+            let taken_over =
+                |record: Option<PersonId>| record.is_some_and(|r| replaced.contains(&r) && !decision.replaces.contains(&r));
             pending.changes.extend(decision.changes.iter().filter(|c| !taken_over(c.record)).cloned());
             pending.bookings.extend(decision.bookings.iter().filter(|(r, _)| !taken_over(Some(*r))).cloned());
             match &decision.review {
@@ -111,10 +110,11 @@ impl World {
     pub(crate) fn planner(&self, run: RunKind) -> Planner {
         let policy = &self.policy.policy;
         let groups = &self.directory.groups;
-        let facts = groups.iter().map(|(id, g)| GroupFacts { key: g.key, id: id.clone(), name: g.name.clone(), created: g.created });
-        let nested = groups.values().flat_map(|outer| {
-            outer.members.iter().filter_map(|m| groups.get(m)).map(|inner| (outer.key, inner.key))
-        });
+        let facts =
+            groups.iter().map(|(id, g)| GroupFacts { key: g.key, id: id.clone(), name: g.name.clone(), created: g.created });
+        let nested = groups
+            .values()
+            .flat_map(|outer| outer.members.iter().filter_map(|m| groups.get(m)).map(|inner| (outer.key, inner.key)));
         let named = policy.rules.iter().filter_map(|r| match &r.then.client {
             ClientRef::Named(reference) => Some(reference),
             ClientRef::FromTenant => None,
@@ -201,8 +201,7 @@ impl World {
     fn rule_groups(&self, planner: &Planner) -> Vec<RuleGroup> {
         let group = |key: &GroupKey| self.directory.groups.values().find(|g| g.key == *key);
         let is_there = |m: &SourceId| {
-            self.directory.groups.contains_key(m)
-                || self.directory.users.get(m).is_some_and(|u| u.presence == Presence::Present)
+            self.directory.groups.contains_key(m) || self.directory.users.get(m).is_some_and(|u| u.presence == Presence::Present)
         };
         let named = planner.named_groups().into_iter();
         named
@@ -220,9 +219,8 @@ impl World {
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let changes = &pending.changes;
         let with = |wanted: fn(&model::plan::Change) -> bool| count(changes.iter().filter(|c| wanted(c)).count());
-        let is_counted = |id: &PersonId| {
-            self.psa.people.get(id).is_some_and(|r| r.link.is_some() && r.person.status == Status::Active)
-        };
+        let is_counted =
+            |id: &PersonId| self.psa.people.get(id).is_some_and(|r| r.link.is_some() && r.person.status == Status::Active);
         let window = || self.ledger.iter().filter(|r| !r.undone && r.at > self.now - WINDOW && r.at <= self.now);
         let gone: BTreeSet<PersonId> = window().map(|r| r.person).filter(|p| !is_counted(p)).collect();
         let again = |p: &PersonId| changes.iter().any(|c| c.effects.removal && c.record == Some(*p));
@@ -272,7 +270,8 @@ impl Index {
             let candidate = Candidate { person: Arc::new(row.person.clone()), linked };
             let more = row.person.fields.get(&Field::ADDITIONAL_EMAILS).and_then(Value::as_array);
             let more = more.into_iter().flatten().filter_map(Value::as_str);
-            let keys: BTreeSet<AddressKey> = row.person.email.as_deref().into_iter().chain(more).filter_map(AddressKey::of).collect();
+            let keys: BTreeSet<AddressKey> =
+                row.person.email.as_deref().into_iter().chain(more).filter_map(AddressKey::of).collect();
             for key in keys {
                 index.addresses.entry(key).or_default().push(candidate.clone());
             }

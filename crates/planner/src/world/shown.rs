@@ -110,12 +110,7 @@ impl World {
         out_of_scope.values_mut().for_each(|users| users.sort());
         let mut reports: Vec<ShownReport> = planned
             .reports()
-            .map(|r| ShownReport {
-                user: r.source_id.clone(),
-                field: r.field.clone(),
-                why: r.why,
-                detail: r.detail.clone(),
-            })
+            .map(|r| ShownReport { user: r.source_id.clone(), field: r.field.clone(), why: r.why, detail: r.detail.clone() })
             .collect();
         reports.sort_by(|a, b| (&a.user, &a.field, a.why).cmp(&(&b.user, &b.field, b.why)));
         Shown {
