@@ -17,7 +17,7 @@
 mod access;
 mod apply;
 mod audit;
-mod db;
+pub mod db;
 mod dump;
 mod error;
 pub mod facts;

@@ -135,7 +135,8 @@ impl Row {
     }
 
     /// All values in column order.
-    pub(crate) fn into_values(self) -> Vec<Value> {
+    #[must_use]
+    pub fn into_values(self) -> Vec<Value> {
         self.0
     }
 
