@@ -26,10 +26,10 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::routing::get;
 use http::{StatusCode, header};
-use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
@@ -58,6 +58,19 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
+/// A one-time link by which the first administrator makes an account; none once there is one.
+///
+/// # Errors
+/// The store's.
+pub async fn first_sign_in(state: &AppState, lasts_ms: i64) -> Result<Option<String>, store::StoreError> {
+    if !state.store().accounts().await?.is_empty() {
+        return Ok(None);
+    }
+    let secret = auth::secret::Secret::fresh(state, "");
+    state.store().add_sign_in_link(&secret.hash(), None, state.now() + lasts_ms).await?;
+    Ok(Some(state.link(&format!("/setup?token={}", secret.text()))))
+}
+
 /// A server could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -69,34 +82,51 @@ pub enum ServeError {
     Listen(#[from] std::io::Error),
 }
 
-/// Serves until `shutdown` ends; open requests then have ten seconds to end.
+/// Serves until `stop` is cancelled; open requests then have ten seconds to end.
 ///
 /// # Errors
 /// The styles are not part of this program, or the socket fails.
-pub async fn serve(
-    listener: TcpListener,
-    state: AppState,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), ServeError> {
+pub async fn serve(listener: TcpListener, state: AppState, stop: CancellationToken) -> Result<(), ServeError> {
     assets::check()?;
-    let closing = state.clone();
-    let (asked, mut was_asked) = tokio::sync::watch::channel(false);
-    let shutdown = async move {
-        shutdown.await;
-        closing.close();
-        asked.send_replace(true);
+    let closing = state.closing().clone();
+    let asked = {
+        let stop = stop.clone();
+        async move {
+            stop.cancelled().await;
+            closing.cancel();
+        }
     };
     let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(shutdown).into_future();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(asked).into_future();
     tokio::select! {
         ended = serving => ended?,
         () = async {
-            // An error means that serving ended first.
-            let _ = was_asked.wait_for(|asked| *asked).await;
+            stop.cancelled().await;
             tokio::time::sleep(LAST_CALL).await;
         } => {}
     }
     Ok(())
+}
+
+/// A one-time link for the first administrator, good for so many milliseconds; none when somebody has an account already.
+///
+/// # Errors
+/// The store's.
+pub async fn setup_link(state: &AppState, lasts: i64) -> Result<Option<String>, store::StoreError> {
+    if !state.store().accounts().await?.is_empty() {
+        return Ok(None);
+    }
+    new_account_link(state, lasts).await.map(Some)
+}
+
+/// A one-time link for one more administrator, good for so many milliseconds.
+///
+/// # Errors
+/// The store's.
+pub async fn new_account_link(state: &AppState, lasts: i64) -> Result<String, store::StoreError> {
+    let secret = auth::secret::Secret::fresh(state, "");
+    state.store().add_sign_in_link(&secret.hash(), None, state.now() + lasts).await?;
+    Ok(state.link(&view::link("/setup", &[("token", secret.text())])))
 }
 
 /// `GET /health/ready`: whether the database answers.

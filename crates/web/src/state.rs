@@ -5,6 +5,7 @@ use crate::auth::password::{PasswordCost, PasswordError, Passwords};
 use std::sync::Arc;
 use store::Store;
 use sync::Engine;
+use tokio_util::sync::CancellationToken;
 
 /// Fills bytes that nobody can guess. The program passes the operating system's; tests pass a seeded one.
 pub type Randomness = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
@@ -38,7 +39,7 @@ struct Inner {
     attempts: Attempts,
     randomness: Randomness,
     metrics: Metrics,
-    closing: tokio::sync::watch::Sender<bool>,
+    closing: CancellationToken,
 }
 
 impl AppState {
@@ -57,7 +58,7 @@ impl AppState {
             attempts: Attempts::default(),
             randomness: parts.randomness,
             metrics: parts.metrics,
-            closing: tokio::sync::watch::Sender::new(false),
+            closing: CancellationToken::new(),
         })))
     }
 
@@ -98,15 +99,9 @@ impl AppState {
         format!("{}{path}", self.0.public_url.as_str().trim_end_matches('/'))
     }
 
-    /// Ends streams that would otherwise outlive the server.
-    pub(crate) fn close(&self) {
-        self.0.closing.send_replace(true);
-    }
-
-    /// Ends when the server is asked to end.
-    pub(crate) async fn closing(&self) {
-        // An error means that the state itself is gone, which is an end too.
-        let _ = self.0.closing.subscribe().wait_for(|closing| *closing).await;
+    /// Cancelled when the server is asked to end: streams that would outlive it end with it.
+    pub(crate) fn closing(&self) -> &CancellationToken {
+        &self.0.closing
     }
 
     pub(crate) fn metrics(&self) -> String {

@@ -63,7 +63,7 @@ fn progress(state: AppState, run: RunId) -> impl Stream<Item = Result<Event, Inf
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
-                () = watch.state.closing() => return None,
+                () = watch.state.closing().cancelled() => return None,
             }
         }
     })

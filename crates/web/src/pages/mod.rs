@@ -9,6 +9,8 @@ pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod review;
 pub(crate) mod runs;
+#[cfg(test)]
+mod samples;
 pub(crate) mod settings;
 pub(crate) mod templates;
 pub(crate) mod tenants;

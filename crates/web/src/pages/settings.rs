@@ -3,14 +3,13 @@
 use crate::api::input::Id;
 use crate::api::tokens::{NAME, drop_token, make};
 use crate::auth::caller::Scope;
-use crate::auth::secret::Secret;
 use crate::auth::{Admin, Caller};
 use crate::pages::form::{Form, Params};
 use crate::pages::templates::{AuditRow, Settings, TokenRow};
 use crate::pages::{PageResult, go_saying, page, render};
 use crate::problem::ApiError;
 use crate::state::AppState;
-use crate::view::{Page, Pager, Section, When, link, plain};
+use crate::view::{Page, Pager, Section, When, plain};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
@@ -109,15 +108,8 @@ pub async fn remove_token(admin: Admin, State(state): State<AppState>, Id(id): I
 
 /// `POST /settings/invite`.
 pub async fn invite(admin: Admin, State(state): State<AppState>, _: Form) -> PageResult<Response> {
-    let path = new_link(&state, INVITE_MS).await?;
+    let path = crate::new_account_link(&state, INVITE_MS).await?;
     state.engine().audit(&admin.actor, "account.invite", "a new administrator", model::Value::Null).await?;
     let shown = Shown { link: Some(path), ..Shown::default() };
     Ok((StatusCode::CREATED, settings(&state, &admin, shown, |page| page).await?).into_response())
-}
-
-/// Makes a one-time link for a new account that works for so many milliseconds.
-pub async fn new_link(state: &AppState, lasts: i64) -> Result<String, ApiError> {
-    let secret = Secret::fresh(state, "");
-    state.store().add_sign_in_link(&secret.hash(), None, state.now() + lasts).await?;
-    Ok(state.link(&link("/setup", &[("token", secret.text())])))
 }
