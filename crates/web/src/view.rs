@@ -397,13 +397,13 @@ pub fn count(number: i64, one: &str, many: &str) -> String {
     format!("{} {}", thousands(number), if number == 1 { one } else { many })
 }
 
-/// "12 create, 3 update" in the order of life, or "nothing to change".
+/// "12 to create, 3 to update" in the order of life, or "nothing to change".
 #[must_use]
 pub fn counts_line(counts: &model::run::Counts) -> String {
     let parts: Vec<_> = by_verb(counts)
         .into_iter()
         .filter(|(_, n)| *n > 0)
-        .map(|(verb, n)| format!("{} {}", thousands(n), verb.label().to_lowercase()))
+        .map(|(verb, n)| format!("{} to {}", thousands(n), verb.label().to_lowercase()))
         .collect();
     if parts.is_empty() { "nothing to change".into() } else { parts.join(", ") }
 }

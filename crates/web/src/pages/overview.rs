@@ -69,7 +69,7 @@ pub fn held_run(run: &RunReport) -> HeldRun {
         id: run.id.0,
         tenant: run.tenant_name.clone(),
         why: run.holds.iter().map(ToString::to_string).collect(),
-        changes: format!("It would {}.", counts_line(&run.counts)),
+        changes: format!("Planned: {}.", counts_line(&run.counts)),
         at: When::ago(run.started_at),
     }
 }

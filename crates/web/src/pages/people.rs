@@ -12,9 +12,11 @@ use crate::problem::ApiError;
 use crate::state::AppState;
 use crate::view::{Mark, Names, Page, Pager, Section, label, show as value_of};
 use axum::extract::State;
+use model::policy::{Derived, Source, Step};
 use model::records::{Link, Pin};
-use model::{ClientId, Field, PersonId, Status};
-use store::{PersonFilter, PersonView};
+use model::{ClientId, Field, PersonId, RunId, Status, Value};
+use std::collections::BTreeMap;
+use store::{ChangeState, PersonFilter, PersonView};
 
 /// People on a page.
 const ROWS: i64 = 50;
@@ -97,7 +99,7 @@ pub async fn show(viewer: Viewer, State(state): State<AppState>, Id(id): Id, par
         client: view.client.clone(),
         status: Mark::status(view.person.status),
         marks: marks(&view),
-        fields: fields(&view, &names),
+        fields: fields(&view, &names, &Origins::of(&state, &view, &history).await),
         links,
         history: history.into_iter().map(|row| history_row(row, &names)).collect(),
     })?)
@@ -117,7 +119,7 @@ fn marks(view: &PersonView) -> Vec<Mark> {
 }
 
 /// Every field that holds something, with where its value comes from.
-fn fields(view: &PersonView, names: &Names) -> Vec<FieldRow> {
+fn fields(view: &PersonView, names: &Names, origins: &Origins) -> Vec<FieldRow> {
     let person = &view.person;
     let standard = Field::STANDARD.iter().map(|name| Field::new(name));
     let custom = person.fields.keys().filter(|f| !Field::STANDARD.contains(&f.as_str())).cloned();
@@ -126,21 +128,71 @@ fn fields(view: &PersonView, names: &Names) -> Vec<FieldRow> {
         .chain(custom)
         .map(|field| (value_of(&field, &person.get(&field), names), field))
         .filter(|(value, field)| !value.is_empty() || always.contains(field))
-        .map(|(value, field)| FieldRow { name: label(field.as_str()), origin: origin(view, &field), value })
+        .map(|(value, field)| FieldRow { name: label(field.as_str()), origin: origin(view, &field, names, origins), value })
         .collect()
 }
 
-/// Where a field's value comes from: what sync wrote last is remembered with the link.
-fn origin(view: &PersonView, field: &Field) -> String {
+/// What is known of where values come from.
+#[derive(Default)]
+struct Origins {
+    /// What sync wrote last, by field, and in which run.
+    written: BTreeMap<Field, (Value, RunId)>,
+    /// The attribute each field is mapped from.
+    mapped: BTreeMap<Field, String>,
+}
+
+impl Origins {
+    async fn of(state: &AppState, view: &PersonView, history: &[store::PlanRow]) -> Self {
+        let mut origins = Self::default();
+        for row in history.iter().filter(|row| row.state == ChangeState::Applied) {
+            for (field, value) in &row.change.set {
+                origins.written.entry(field.clone()).or_insert_with(|| (value.clone(), row.run));
+            }
+        }
+        // A policy that does not load (after a downgrade) only costs the attributes' names.
+        if let Some(link) = &view.link
+            && let Ok((loaded, _)) = state.engine().effective_policy(link.tenant).await
+        {
+            let mappings = loaded.policy.fields.of(view.person.kind).iter();
+            origins.mapped = mappings.filter_map(|(f, m)| Some((f.clone(), attribute(m.source.as_ref()?)))).collect();
+        }
+        origins
+    }
+}
+
+/// The attribute a mapping reads, as Graph names it.
+fn attribute(source: &Source) -> String {
+    match source {
+        Source::Attribute(steps) => steps.iter().fold(String::new(), |path, step| match step {
+            Step::Name(name) if path.is_empty() => name.clone(),
+            Step::Name(name) => format!("{path}.{name}"),
+            Step::Index(n) => format!("{path}[{n}]"),
+        }),
+        Source::Derived(Derived::FirstName) => "givenName".into(),
+        Source::Derived(Derived::LastName) => "surname".into(),
+        Source::Derived(Derived::MailOrGuest) => "mail".into(),
+        Source::Derived(Derived::MailOrUpn) => "mail or userPrincipalName".into(),
+        Source::Derived(Derived::UpnLocalPart | Derived::Upn) => "userPrincipalName".into(),
+        Source::Derived(Derived::OtherAddresses) => "proxyAddresses".into(),
+    }
+}
+
+/// Where a field's value comes from.
+fn origin(view: &PersonView, field: &Field, names: &Names, origins: &Origins) -> String {
     if pinned(view, field) {
         return "Pinned: sync leaves it".into();
     }
-    let Some(link) = &view.link else { return by_hand(view) };
-    match link.decided.get(field) {
-        Some(wrote) if *wrote == view.person.get(field) => "Entra, through sync".into(),
-        Some(_) => "Edited here; sync wrote something else".into(),
-        None if *field == Field::STATUS && link.deactivated_by.as_ref().is_some_and(|d| d.by_sync) => "Sync".into(),
-        None => by_hand(view),
+    let by_hand = || if view.target == store::EMBEDDED { "Kept here".into() } else { format!("Adopted from {}", view.target) };
+    match origins.written.get(field) {
+        Some((wrote, run)) if *wrote == view.person.get(field) => match origins.mapped.get(field) {
+            Some(attribute) => format!("Entra: {attribute} (run {run})"),
+            None => format!("Decided by the policy (run {run})"),
+        },
+        Some((wrote, run)) => match value_of(field, wrote, names) {
+            empty if empty.is_empty() => format!("Edited here; run {run} had cleared it"),
+            wrote => format!("Edited here; run {run} wrote “{wrote}”"),
+        },
+        None => by_hand(),
     }
 }
 
@@ -150,10 +202,6 @@ fn pinned(view: &PersonView, field: &Field) -> bool {
         Some(Pin::Fields(fields)) => fields.contains(field),
         None => false,
     }
-}
-
-fn by_hand(view: &PersonView) -> String {
-    if view.target == store::EMBEDDED { "Kept here".into() } else { format!("Adopted from {}", view.target) }
 }
 
 async fn link_card(state: &AppState, link: &Link) -> Result<LinkCard, ApiError> {

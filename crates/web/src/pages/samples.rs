@@ -154,7 +154,7 @@ fn samples(name: &str, empty: bool) -> Vec<(&'static str, String)> {
             holds: of(empty, vec![text()]), stands_for: of(empty, vec![text()]), approve: some(), total: text(),
             chips: chips(name), verb: (!empty).then_some("create"), q: text(), empty_head: "None", empty_text: "None.",
             rows: of(empty, vec![PlanRow {
-                who: text(), href: some(), user_href: some(), kind: "contact", verb: mark(), status: Some(mark()), error: some(),
+                who: text(), href: (!empty).then(|| "/people/1".into()), user_href: (!empty).then(|| "/users/1".into()), kind: "contact", verb: mark(), status: Some(mark()), error: some(),
                 diff: diff(name), reasons: vec![text()],
             }]),
             pager: pager(),
@@ -192,7 +192,7 @@ fn samples(name: &str, empty: bool) -> Vec<(&'static str, String)> {
         ReviewPage {
             page: page(name), id: 1, user: text(), state: mark(), question: "Which?", evidence: of(empty, vec![text()]),
             action: (!empty).then_some(("dismiss", "Dismiss")), help: "Help.",
-            columns: vec![Column { title: text(), href: some(), mark: mark(), facts: vec![(text(), text())] }],
+            columns: vec![Column { title: text(), href: (!empty).then(|| "/people/1".into()), mark: mark(), facts: vec![(text(), text())] }],
         }
         PolicyPage {
             page: page(name), tenant: (!empty).then(named), heading: "Policy", lead: "What decides.", own_heading: "Own",
