@@ -78,7 +78,13 @@ impl Standing<'_> {
                 continue;
             };
             let is_role = field == Field::ROLE;
-            if person.get(&field) == value || (is_role && !access) {
+            let same = person.get(&field) == value;
+            if (same && !(is_role && returning)) || (is_role && !access) {
+                continue;
+            }
+            if same {
+                // Whoever comes back is told their role even where the record kept it (ruling 69).
+                draft.put(record, &field, value);
                 continue;
             }
             if is_role && person.root {
