@@ -3,9 +3,8 @@
 
 use crate::engine::Job;
 use crate::error::Result;
-use crate::plan::tenant_facts;
-use model::run::{RunKind, RunState};
-use planner::Planner;
+use crate::plan::keep_rule_groups;
+use model::run::RunState;
 use store::Run;
 
 /// Changes written in one transaction: long enough for speed, short enough that others get to the database in between.
@@ -24,9 +23,6 @@ impl Job {
                 break;
             }
         }
-        // The rules' groups as they are now are what a later plan is compared with.
-        let (loaded, _) = self.engine.effective_policy(self.tenant.key).await?;
-        let facts = tenant_facts(&self.engine, &self.tenant, &loaded, RunKind::Delta).await?;
-        self.keep_rule_groups(&Planner::new(&loaded.policy, &loaded.digest, facts)).await
+        keep_rule_groups(&self.engine, &self.lease).await
     }
 }

@@ -11,10 +11,10 @@ use model::plan::{ClientFound, Hold, LostGroup, Weights};
 use model::policy::{ClientRef, Policy, Source, Step};
 use model::run::{RunKind, RunState};
 use model::{ClientId, GroupKey, SourceId, UserKey, text};
-use planner::{Claims, Planner};
+use planner::{Claims, Planner, guard};
 use sources::Select;
 use std::collections::{HashMap, HashSet};
-use store::{Pass, RuleGroup, Store, Tenant};
+use store::{Lease, Pass, RuleGroup, Store, Tenant};
 
 /// Users decided at once: large enough that a query's cost does not count, small enough that a few batches are a few megabytes.
 const BATCH: i64 = 2_000;
@@ -76,11 +76,7 @@ impl Job {
         }
 
         // Who of them gets which username is known only now; these are decided again, in the order given.
-        let again = pass.claims.settle();
-        for keys in again.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX)) {
-            let batch = self.store.user_facts(tenant, keys).await?;
-            self.decide(&mut pass, Pass::Again, batch).await?;
-        }
+        self.settle(&mut pass).await?;
 
         let mut batch = self.store.due_unlinked(tenant, seq, None, BATCH, &relevant).await?;
         while let Some(last) = batch.last().map(|user| user.id.clone()) {
@@ -90,8 +86,24 @@ impl Job {
             stored?;
             batch = next?;
         }
+        // Whom a fresh link no longer blocks is decided again too.
+        self.settle(&mut pass).await?;
         let hash = pass.hash.finish();
         self.weigh(&planner, &loaded.policy, hash).await
+    }
+
+    /// Decides again whoever the claims say, until they say nobody.
+    async fn settle(&mut self, pass: &mut Passes<'_>) -> Result<()> {
+        loop {
+            let again = pass.claims.settle();
+            if again.is_empty() {
+                return Ok(());
+            }
+            for keys in again.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX)) {
+                let batch = self.store.user_facts(self.tenant.key, keys).await?;
+                self.decide(pass, Pass::Again, batch).await?;
+            }
+        }
     }
 
     /// Decides one batch and stores what was decided.
@@ -133,55 +145,43 @@ impl Job {
     async fn weigh(&mut self, planner: &Planner, policy: &Policy, hash: String) -> Result<Planned> {
         let mut weights = self.store.weights(self.run, self.engine.now()).await?;
         weights.lost_groups = self.lost_groups(planner).await?;
-        let holds = planner::guard::weigh(&policy.guard, &weights);
+        let holds = guard::weigh(&policy.guard, &weights);
         Ok(Planned { hash, holds, changes: weights.changes, weights })
     }
 
-    /// Groups that resolved when a plan was last applied and do not now, or had members and have none (ruling 83).
+    /// Groups that resolved when a plan was last decided on and do not now, or had members and have none (ruling 83).
     async fn lost_groups(&self, planner: &Planner) -> Result<Vec<LostGroup>> {
         let before = self.store.rule_groups(self.tenant.key).await?;
         if before.is_empty() {
             return Ok(Vec::new());
         }
-        let now = planner.named_groups();
-        let resolved: Vec<GroupKey> = now.iter().flat_map(|n| n.groups.iter().copied()).collect();
-        let peopled: HashSet<GroupKey> = self.store.peopled_groups(&resolved).await?.into_iter().collect();
-        let removals = self.store.removals_by_rule(self.run).await?;
-        let mut lost = Vec::new();
-        for named in &now {
-            let was: Vec<_> = before.iter().filter(|b| b.rule == named.rule && b.named == named.reference).collect();
-            if was.is_empty() {
-                continue;
-            }
-            let gone = named.groups.is_empty();
-            let emptied = !gone && was.iter().any(|b| b.peopled) && !named.groups.iter().any(|g| peopled.contains(g));
-            if gone || emptied {
-                let keys: Vec<GroupKey> = was.iter().map(|b| b.group).collect();
-                let known = self.store.groups_by_key(&keys).await?.into_iter().next().map(|g| g.name).filter(|n| !n.is_empty());
-                let removals = removals.get(&named.rule).copied().unwrap_or(0);
-                let group = known.unwrap_or_else(|| named.reference.clone());
-                lost.push(LostGroup { group, rule: named.rule.clone(), emptied, removals });
-            }
-        }
-        Ok(lost)
-    }
-
-    /// Keeps which groups the rules named, once their plan is applied: what a later plan is compared with.
-    pub(crate) async fn keep_rule_groups(&self, planner: &Planner) -> Result<()> {
-        let named = planner.named_groups();
-        let keys: Vec<GroupKey> = named.iter().flat_map(|n| n.groups.iter().copied()).collect();
-        let peopled: HashSet<GroupKey> = self.store.peopled_groups(&keys).await?.into_iter().collect();
-        let mut groups: Vec<RuleGroup> = named
+        let keys: Vec<GroupKey> = before.iter().map(|b| b.group).collect();
+        let names: HashMap<GroupKey, String> = self.store.groups_by_key(&keys).await?.into_iter().map(|g| (g.key, g.name)).collect();
+        let before: Vec<guard::RuleGroup> = before
             .into_iter()
-            .flat_map(|n| {
-                let (rule, reference) = (n.rule, n.reference);
-                n.groups.into_iter().map(move |group| (rule.clone(), reference.clone(), group))
+            .map(|b| guard::RuleGroup {
+                rule: b.rule,
+                name: names.get(&b.group).filter(|n| !n.is_empty()).unwrap_or(&b.named).clone(),
+                reference: b.named,
+                found: true,
+                populated: b.peopled,
             })
-            .map(|(rule, named, group)| RuleGroup { rule, named, group, peopled: peopled.contains(&group) })
             .collect();
-        groups.sort_by(|a, b| (&a.rule, &a.named, a.group).cmp(&(&b.rule, &b.named, b.group)));
-        groups.dedup();
-        Ok(self.store.set_rule_groups(&self.lease, &groups).await?)
+        let named = planner.named_groups();
+        let resolved: Vec<GroupKey> = named.iter().flat_map(|n| n.groups.iter().copied()).collect();
+        let peopled: HashSet<GroupKey> = self.store.peopled_groups(&resolved).await?.into_iter().collect();
+        let now: Vec<guard::RuleGroup> = named
+            .into_iter()
+            .map(|n| guard::RuleGroup {
+                rule: n.rule,
+                name: n.reference.clone(),
+                reference: n.reference,
+                found: !n.groups.is_empty(),
+                populated: n.groups.iter().any(|g| peopled.contains(g)),
+            })
+            .collect();
+        let removals = self.store.removals_by_rule(self.run).await?;
+        Ok(guard::lost(&before, &now, |rule| removals.get(rule).copied().unwrap_or(0)))
     }
 
     /// What is the same for every user of the run.
@@ -196,7 +196,11 @@ pub(crate) async fn tenant_facts(engine: &Engine, tenant: &Tenant, loaded: &poli
     let when = || policy.rules.iter().filter(|r| r.enabled).map(|r| &r.when);
     let ids: Vec<SourceId> = when().flat_map(|w| w.groups.iter().flatten().cloned()).collect();
     let names: Vec<String> = when().flat_map(|w| w.group_names.iter().flatten().cloned()).collect();
-    let (groups, nested) = store.group_facts(tenant.key, &ids, &names).await?;
+    let (mut groups, nested) = store.group_facts(tenant.key, &ids, &names).await?;
+    // Groups on the way up are named in reasons.
+    let named: HashSet<GroupKey> = groups.iter().map(|g| g.key).collect();
+    let between: HashSet<GroupKey> = nested.iter().flat_map(|(outer, inner)| [*outer, *inner]).filter(|k| !named.contains(k)).collect();
+    groups.extend(store.groups_by_key(&between.into_iter().collect::<Vec<_>>()).await?);
     let mut clients = HashMap::new();
     let mut sites = HashMap::new();
     for rule in &policy.rules {
@@ -234,6 +238,27 @@ pub(crate) async fn tenant_facts(engine: &Engine, tenant: &Tenant, loaded: &poli
         sites,
         spared: store.spared(tenant.key, &loaded.digest).await?,
     })
+}
+
+/// Keeps which groups the rules of a tenant name now, and whether anybody is in them: what a later plan is compared with.
+pub(crate) async fn keep_rule_groups(engine: &Engine, lease: &Lease) -> Result<()> {
+    let store = engine.store();
+    let tenant = store.tenant(lease.tenant).await?;
+    let (loaded, _) = engine.effective_policy(tenant.key).await?;
+    let facts = tenant_facts(engine, &tenant, &loaded, RunKind::Delta).await?;
+    let named = Planner::new(&loaded.policy, &loaded.digest, facts).named_groups();
+    let keys: Vec<GroupKey> = named.iter().flat_map(|n| n.groups.iter().copied()).collect();
+    let peopled: HashSet<GroupKey> = store.peopled_groups(&keys).await?.into_iter().collect();
+    let mut groups = Vec::new();
+    for one in named {
+        for group in one.groups {
+            let (rule, named) = (one.rule.clone(), one.reference.clone());
+            groups.push(RuleGroup { rule, named, group, peopled: peopled.contains(&group) });
+        }
+    }
+    groups.sort_by(|a, b| (&a.rule, &a.named, a.group).cmp(&(&b.rule, &b.named, b.group)));
+    groups.dedup();
+    Ok(store.set_rule_groups(lease, &groups).await?)
 }
 
 /// A client as a policy names it: by its number, or by its name.

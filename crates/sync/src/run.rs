@@ -372,12 +372,21 @@ impl Engine {
     /// [`Error::NotWaiting`], [`Error::WrongHash`].
     pub async fn reject(&self, run: RunId, hash: &str, reason: &str, actor: &Actor) -> Result<()> {
         let stored = self.waiting(run, hash, "rejected").await?;
-        let by = actor.to_string();
-        self.store().decide_run(run, stored.state, RunState::Rejected, hash, &by, self.now()).await?;
+        let lease = self.hold(stored.tenant).await?;
+        let result = self.reject_held(&lease, run, hash, actor).await;
+        self.store().release_lease(&lease).await?;
+        result?;
+        self.audit(actor, "run.reject", &run.to_string(), serde_json::json!({ "hash": hash, "reason": reason })).await
+    }
+
+    async fn reject_held(&self, lease: &Lease, run: RunId, hash: &str, actor: &Actor) -> Result<()> {
+        let stored = self.waiting(run, hash, "rejected").await?;
+        self.store().decide_run(run, stored.state, RunState::Rejected, hash, &actor.to_string(), self.now()).await?;
         if let Some(digest) = &stored.policy_digest {
             self.store().remember_rejection(run, digest).await?;
         }
-        self.audit(actor, "run.reject", &run.to_string(), serde_json::json!({ "hash": hash, "reason": reason })).await
+        // Whoever rejects has seen what was lost; it is not held against the next plan again.
+        crate::plan::keep_rule_groups(self, lease).await
     }
 
     async fn waiting(&self, run: RunId, hash: &str, verb: &'static str) -> Result<Run> {

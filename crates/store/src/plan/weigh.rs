@@ -39,11 +39,12 @@ impl Store {
             weights.linked = row.get(0)?;
         }
         // The window is open at its far end: exactly 24 hours ago is out (ruling 82).
-        let sql = "SELECT COUNT(CASE WHEN approved = 0 THEN 1 END),
+        let sql = "SELECT COUNT(CASE WHEN approved = 0 AND NOT EXISTS (SELECT 1 FROM changes c
+                    WHERE c.person_id = m.person_id AND c.id > $4 AND c.id <= $5 AND c.removal = 1) THEN 1 END),
                 COUNT(DISTINCT CASE WHEN NOT EXISTS (SELECT 1 FROM links l JOIN people p ON p.id = l.person_id
                     WHERE l.person_id = m.person_id AND l.tenant_id = $1 AND p.status = 0) THEN m.person_id END)
              FROM removals m WHERE m.tenant_id = $1 AND m.at > $2 AND m.at <= $3 AND m.undone = 0";
-        if let Some(row) = tx.query_opt(sql, values![tenant, now - WINDOW, now]).await? {
+        if let Some(row) = tx.query_opt(sql, values![tenant, now - WINDOW, now, from, to]).await? {
             weights.removals_in_window = row.get(0)?;
             weights.removed_in_window = row.get(1)?;
         }
