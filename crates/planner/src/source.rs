@@ -73,11 +73,11 @@ fn follow<'a>(path: &[Step], user: &'a Attributes) -> &'a Value {
 fn derive(derived: Derived, user: &Attributes) -> Option<Cow<'_, str>> {
     match derived {
         Derived::FirstName => match split_display_name(user) {
-            Some(name) => name.rsplit_once(' ').map(|(first, _)| Cow::Borrowed(first)),
+            Some(name) => at_last_space(name).map(|(first, _)| Cow::Borrowed(text::trim(first))),
             None => user.text("givenName").map(Cow::Borrowed),
         },
         Derived::LastName => match split_display_name(user) {
-            Some(name) => Some(Cow::Borrowed(name.rsplit_once(' ').map_or(name, |(_, last)| last))),
+            Some(name) => Some(Cow::Borrowed(at_last_space(name).map_or(name, |(_, last)| last))),
             None => user.text("surname").map(Cow::Borrowed),
         },
         Derived::MailOrGuest => mail_or_guest(user),
@@ -94,6 +94,12 @@ fn derive(derived: Derived, user: &Attributes) -> Option<Cow<'_, str>> {
         // A list, which `of` yields itself.
         Derived::OtherAddresses => None,
     }
+}
+
+/// A name's parts around its last space of any script: Japanese names are told with U+3000. A control character is no space, but a
+/// fault to be reported.
+fn at_last_space(name: &str) -> Option<(&str, &str)> {
+    name.rsplit_once(|c: char| c.is_whitespace() && !c.is_control())
 }
 
 /// The display name, where it must stand in for first and last name: neither of them is there.
