@@ -63,6 +63,40 @@ pub fn copy(of: &Database) -> Result<Database> {
     postgres_from(name)
 }
 
+/// Does something to a database behind the program's back.
+///
+/// # Errors
+/// What the database said.
+pub fn execute(url: &str, sql: &str) -> Result<()> {
+    if let Some(path) = url.strip_prefix("sqlite://") {
+        return Ok(rusqlite::Connection::open(path)?.execute_batch(sql)?);
+    }
+    let ended = Command::new(programs()?.join("psql")).args(["-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]).output()?;
+    if !ended.status.success() {
+        bail!("{sql}: {}", String::from_utf8_lossy(&ended.stderr));
+    }
+    Ok(())
+}
+
+/// Everything a database holds, as bytes to search in.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn content(url: &str) -> Result<Vec<u8>> {
+    if let Some(path) = url.strip_prefix("sqlite://") {
+        let mut bytes = std::fs::read(path)?;
+        for beside in ["-wal", "-shm"].map(|suffix| format!("{path}{suffix}")).iter().filter(|file| Path::new(file).exists()) {
+            bytes.extend(std::fs::read(beside)?);
+        }
+        return Ok(bytes);
+    }
+    let ended = Command::new(programs()?.join("pg_dump")).args(["--inserts", "-d", url]).output()?;
+    if !ended.status.success() {
+        bail!("pg_dump: {}", String::from_utf8_lossy(&ended.stderr));
+    }
+    Ok(ended.stdout)
+}
+
 fn postgres_from(template: &str) -> Result<Database> {
     static CLUSTER: OnceLock<Result<Cluster, String>> = OnceLock::new();
     static NUMBER: AtomicU64 = AtomicU64::new(0);

@@ -4,6 +4,7 @@
 //! - [`databases`]: a new SQLite file or PostgreSQL database for each test.
 //! - [`binary`]: the program as a process, in a folder of its own.
 //! - [`dump`]: what a database means, as text to compare.
+//! - [`story`]: one tenant with whom the story puts there, and the program beside it.
 //! - [`kill`]: `kill -9` at seeded instants, and what is left after a restart.
 //!
 //! Nothing of this is part of the program; a test holds that so (`tests/house.rs`).
@@ -13,3 +14,4 @@ pub mod databases;
 pub mod dump;
 pub mod kill;
 pub mod simulator;
+pub mod story;

@@ -1,0 +1,99 @@
+//! Bad input: one clear message with the next step, an exit code that is not 0, and all data as it was.
+
+use super::*;
+use testkit::binary::Ended;
+use testkit::databases;
+
+/// That a command failed with this code and one message that says all of this.
+fn refused(ended: &Ended, code: i32, says: &[&str]) -> Result<()> {
+    ensure!(ended.code == Some(code), "{ended:?}");
+    let said = format!("{}{}", ended.stdout, ended.stderr);
+    for word in says {
+        ensure!(said.contains(word), "\"{word}\" is missing: {ended:?}");
+    }
+    ensure!(!said.contains("panicked") && !said.contains("RUST_BACKTRACE"), "{ended:?}");
+    Ok(())
+}
+
+/// The words that connect the story's tenant, with one of them replaced.
+fn adding(s: &Story, option: &str, value: &str) -> Vec<String> {
+    let mut words = s.adding("second");
+    if let Some(at) = words.iter().position(|word| word == option) {
+        value.clone_into(&mut words[at + 1]);
+    }
+    words
+}
+
+both!(a_connection_that_cannot_be_made_leaves_nothing, EVERYONE, |s| {
+    let before = s.dump()?;
+    let listed = s.home.done(&["connections", "list", "--json"])?.stdout;
+    s.home.set("WRONG", "not-the-secret");
+    refused(&s.home.run(&adding(s, "--secret-env", "WRONG"))?, 1, &["secret", "is wrong", "Certificates & secrets"])?;
+    refused(&s.home.run(&adding(s, "--secret-env", "UNSET_VARIABLE"))?, 1, &["UNSET_VARIABLE", "export"])?;
+    refused(&s.home.run(&adding(s, "--tenant", "nowhere.example"))?, 1, &["nowhere.example", "check the tenant id"])?;
+    refused(&s.home.run(&adding(s, "--client-id", "99999999-9999-4999-8999-999999999999"))?, 1, &["99999999-9999-4999-8999-999999999999", "check the client id"])?;
+    // Port 1 of this machine: nothing listens there.
+    refused(&s.home.run(&adding(s, "--login-url", "http://127.0.0.1:1"))?, 1, &["127.0.0.1:1", "cannot be reached"])?;
+    refused(&s.home.run(&s.adding("acme"))?, 1, &["acme", "another name"])?;
+    refused(&s.home.run(&s.adding("second"))?, 1, &["connected already"])?;
+    refused(&s.home.run(&["sync", "nobody"])?, 1, &["nobody", "rollcall tenants list"])?;
+    refused(&s.home.run(&["sync"])?, 2, &["TENANT"])?;
+    ensure!(s.dump()? == before && s.home.done(&["connections", "list", "--json"])?.stdout == listed, "all is as it was");
+    Ok(())
+});
+
+both!(an_invalid_policy_is_refused_with_its_position, EVERYONE, |s| {
+    let file = s.file("bad.yaml", "preset: bms\nscope:\n  guests: sometimes\n")?;
+    let before = s.dump()?;
+    let kept = s.home.done(&["policy", "export", "acme"])?.stdout;
+    for words in [&["policy", "check", &file][..], &["policy", "import", &file, "--tenant", "acme"]] {
+        refused(&s.home.run(words)?, 1, &["3:11", "guests", "exclude"])?;
+    }
+    let later = s.file("later.yaml", "preset: bms\nlifecycle:\n  grace: 1h\n  cel: x\n")?;
+    refused(&s.home.run(&["policy", "check", &later])?, 1, &["4:3"])?;
+    ensure!(s.dump()? == before && s.home.done(&["policy", "export", "acme"])?.stdout == kept, "the policy that decided goes on deciding");
+    Ok(())
+});
+
+both!(an_unreachable_directory_is_told_and_leaves_all_as_it_was, EVERYONE, |s| {
+    six(s)?;
+    let before = s.dump()?;
+    s.fault(serde_json::json!({ "path": "/v1.0/users/delta*", "times": 50, "action": { "do": "status", "status": 401 } }))?;
+    let synced = s.sync(&[])?;
+    ends(&synced, 1, "failed")?;
+    ensure!(!synced.error().is_empty() && s.dump()? == before, "{synced:?}");
+    Ok(())
+});
+
+both!(a_database_from_the_future_is_refused, EVERYONE, |s| {
+    six(s)?;
+    let before = s.dump()?;
+    databases::execute(s.database(), "INSERT INTO schema_migrations (number, checksum, applied_at) VALUES (9999, 'later', 0)")?;
+    for words in [&["sync", "acme"][..], &["tenants", "list"], &["migrate"], &["doctor"]] {
+        refused(&s.home.run(words)?, 1, &["newer"])?;
+    }
+    databases::execute(s.database(), "DELETE FROM schema_migrations WHERE number = 9999")?;
+    ensure!(s.dump()? == before, "all is as it was");
+    Ok(())
+});
+
+both!(a_port_in_use_is_told, EVERYONE, |s| {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let address = taken.local_addr()?.to_string();
+    s.home.set("ROLLCALL_LISTEN", &address);
+    refused(&s.home.run(&["serve"])?, 1, &[&address])
+});
+
+#[test]
+fn databases_that_are_none_are_refused() -> Result<()> {
+    let mut home = testkit::binary::Home::new(PROGRAM, None)?;
+    std::fs::write(home.folder().join("text.db"), "this is a letter, and no database at all, however long it may be\n".repeat(100))?;
+    home.set("ROLLCALL_DATABASE__URL", &format!("sqlite://{}", home.folder().join("text.db").display()));
+    refused(&home.run(&["tenants", "list"])?, 1, &["database"])?;
+    home.set("ROLLCALL_DATABASE__URL", "mysql://localhost/x");
+    refused(&home.run(&["tenants", "list"])?, 1, &["sqlite://", "postgres://"])?;
+    home.set("ROLLCALL_DATABASE__URL", "postgres://nobody@127.0.0.1:1/none");
+    refused(&home.run(&["tenants", "list"])?, 1, &["127.0.0.1"])?;
+    home.set("ROLLCALL_SYNC__LEASE", "soon");
+    refused(&home.run(&["tenants", "list"])?, 1, &["sync.lease"])
+}
