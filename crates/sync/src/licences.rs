@@ -1,5 +1,5 @@
-//! The tenant's licences: read only when the policy asks for them, and once a day, because they change rarely and every request
-//! counts in a cycle where nothing changed.
+//! The tenant's licences: read only when the policy asks for them, and then when somebody is due or once a day. Every request counts
+//! in a cycle where nothing changed; but nobody may lose their record because a product was bought after the last look.
 
 use crate::engine::Job;
 use crate::error::Result;
@@ -18,7 +18,8 @@ impl Job {
         }
         let now = self.engine.now();
         let known = self.store.skus_read_at(self.tenant.key).await?;
-        if self.kind != RunKind::Full && known.is_some_and(|at| now - at < DAY) {
+        let fresh = known.is_some_and(|at| now - at < DAY);
+        if self.kind != RunKind::Full && fresh && self.store.due_count(self.tenant.key).await? == 0 {
             return Ok(());
         }
         let skus = match self.source.subscribed_skus().await {

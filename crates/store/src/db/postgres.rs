@@ -5,7 +5,7 @@ use crate::error::{Result, StoreError};
 use sqlx::encode::IsNull;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow, PgTypeInfo};
-use sqlx::{AssertSqlSafe, Column as _, Encode, Executor as _, Postgres, Row as _, Type, TypeInfo as _, ValueRef as _};
+use sqlx::{AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Encode, Executor as _, Postgres, Row as _, Type, TypeInfo as _, ValueRef as _};
 use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -36,6 +36,15 @@ impl Pool {
         let options = PgConnectOptions::from_str(url)
             .map_err(|_| StoreError::Address("it cannot be read as a PostgreSQL address.".into()))?
             .application_name("rollcall");
+        // A pool tries again until its time is over and then only says so; one connection says at once what is wrong.
+        match options.connect().await {
+            Ok(connection) => connection.close().await.map_err(fault)?,
+            Err(sqlx::Error::Io(io)) => {
+                let server = format!("{}:{}", options.get_host(), options.get_port());
+                return Err(StoreError::Unavailable(format!("the server {server} cannot be reached: {io}. Check address and network.")));
+            }
+            Err(error) => return Err(fault(error)),
+        }
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE).connect_with(options).await;
         let pool = Self { pool: pool.map_err(fault)?, columns: Arc::default() };
         pool.learn_columns().await?;

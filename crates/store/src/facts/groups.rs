@@ -7,6 +7,7 @@ use crate::mirror::touch;
 use crate::{Store, values};
 use model::facts::GroupFacts;
 use model::{GroupKey, RuleId, SourceId, TenantKey, text};
+use std::collections::{HashMap, HashSet};
 
 /// A group that a rule named when a plan was last applied (ruling 83).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,9 +28,23 @@ fn group(row: &Row) -> Result<GroupFacts> {
     Ok(GroupFacts { key: row.get(0)?, id: row.get(1)?, name: row.get(2)?, created })
 }
 
+/// These groups and all that are nested in them, however deep; circles end.
+fn below(named: impl Iterator<Item = GroupKey>, nested: &[(GroupKey, GroupKey)]) -> HashSet<GroupKey> {
+    let mut inner: HashMap<GroupKey, Vec<GroupKey>> = HashMap::new();
+    for (outer, member) in nested {
+        inner.entry(*outer).or_default().push(*member);
+    }
+    let mut found: HashSet<GroupKey> = named.collect();
+    let mut open: Vec<GroupKey> = found.iter().copied().collect();
+    while let Some(group) = open.pop() {
+        open.extend(inner.get(&group).into_iter().flatten().filter(|member| found.insert(**member)));
+    }
+    found
+}
+
 impl Store {
-    /// The groups of a tenant that a policy names by id or by name (compared after NFC and trim, ruling 35), and all nested
-    /// memberships of the tenant (outer, inner).
+    /// The groups of a tenant that a policy names by id or by name (compared after NFC and trim, ruling 35), those nested in them
+    /// (reasons name the group somebody is in), and all nested memberships of the tenant (outer, inner).
     ///
     /// # Errors
     /// [`crate::StoreError::Unavailable`].
@@ -42,15 +57,14 @@ impl Store {
         let mut tx = self.db.read().await?;
         let sql = "SELECT id, source_id, name, created FROM mirror_groups WHERE tenant_id = $1 AND present = 1 ORDER BY id";
         let wanted: Vec<String> = names.iter().map(|n| text::nfc(n)).collect();
-        let mut groups = Vec::new();
-        for row in tx.query(sql, values![tenant]).await? {
-            let facts = group(&row)?;
-            if ids.contains(&facts.id) || (!wanted.is_empty() && wanted.contains(&text::nfc(&facts.name))) {
-                groups.push(facts);
-            }
-        }
-        let nested = touch::nested(&mut tx, tenant).await?;
-        Ok((groups, nested.into_iter().map(|(outer, inner)| (GroupKey(outer), GroupKey(inner))).collect()))
+        let groups = tx.query(sql, values![tenant]).await?.iter().map(group).collect::<Result<Vec<_>>>()?;
+        let nested: Vec<(GroupKey, GroupKey)> =
+            touch::nested(&mut tx, tenant).await?.into_iter().map(|(outer, inner)| (GroupKey(outer), GroupKey(inner))).collect();
+        let named = |facts: &GroupFacts| {
+            ids.contains(&facts.id) || (!wanted.is_empty() && wanted.contains(&text::nfc(&facts.name)))
+        };
+        let within = below(groups.iter().filter(|facts| named(facts)).map(|facts| facts.key), &nested);
+        Ok((groups.into_iter().filter(|facts| within.contains(&facts.key)).collect(), nested))
     }
 
     /// Groups by their keys, present or not.
