@@ -1,5 +1,6 @@
 //! Reading what a caller sends: bodies, query parameters and ids, each fault with its place, all faults at once.
 
+use crate::auth::caller::Refused;
 use crate::problem::{ApiError, Fault};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
@@ -394,10 +395,14 @@ fn digits(text: &str) -> Option<i64> {
 pub struct Id(pub i64);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
-    type Rejection = ApiError;
+    type Rejection = Refused;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let missing = || ApiError::NotFound("there is nothing at this address".into());
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let api = parts.uri.path().starts_with("/api/");
+        let missing = || {
+            let error = ApiError::NotFound("there is nothing at this address".into());
+            if api { Refused::Api(error) } else { Refused::Page(error) }
+        };
         let path = axum::extract::RawPathParams::from_request_parts(parts, state).await.map_err(|_| missing())?;
         let (_, text) = path.iter().find(|(name, _)| *name == "id").ok_or_else(missing)?;
         digits(text).filter(|n| *n > 0).map(Id).ok_or_else(missing)

@@ -89,7 +89,7 @@ pub async fn show(viewer: Viewer, State(state): State<AppState>, Id(id): Id, par
         ("givenName", "First name"),
         ("surname", "Last name"),
         ("mail", "Mail"),
-        ("userPrincipalName", "User principal name"),
+        ("userPrincipalName", "Principal name"),
         ("companyName", "Company"),
         ("jobTitle", "Job title"),
         ("employeeId", "Employee ID"),
