@@ -3,6 +3,7 @@
 //! A page and the cursor behind it are committed together, so that a killed run goes on from its last page. While one page is
 //! written the next one is fetched; at most those two are in memory.
 
+use crate::ahead::ahead;
 use crate::engine::Job;
 use crate::error::{Error, Result};
 use model::directory::{Cursor, Feed, Page, Presence};
@@ -86,19 +87,17 @@ impl Job {
         let mut page = source.page(feed, &state.cursor, &select).await?;
         loop {
             let Page { events, next } = page;
+            // The next page is fetched and parsed on another thread while this one is written.
+            let following = matches!(next, Cursor::Page(_)).then(|| {
+                let (source, select, next) = (source.clone(), select.clone(), next.clone());
+                ahead(async move { source.page(feed, &next, &select).await })
+            });
             let commit = PageCommit { feed, round: state.round, full: state.full, events, next: &next, log_edges };
-            let commit = store.commit_page(&lease, commit);
-            let (told, following) = if matches!(next, Cursor::Page(_)) {
-                // Both at once: the next page is on its way while this one is written.
-                let (told, following) = tokio::join!(commit, source.page(feed, &next, &select));
-                (told?, Some(following))
-            } else {
-                (commit.await?, None)
-            };
+            let told = store.commit_page(&lease, commit).await?;
             self.read += i64::try_from(told.users).unwrap_or(i64::MAX);
             self.tell(RunState::Collecting, self.read, None).await?;
             match following {
-                Some(following) => page = following?,
+                Some(following) => page = following.await?,
                 None => return Ok(()),
             }
         }

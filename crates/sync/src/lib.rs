@@ -4,6 +4,7 @@
 //! What it refuses to do: decide (the planner does), know a database (the store does), or speak to Microsoft (sources do).
 
 mod actor;
+mod ahead;
 mod apply;
 mod collect;
 mod driver;

@@ -13,11 +13,14 @@ use model::run::{RunKind, RunState};
 use model::{ClientId, GroupKey, SourceId, UserKey, text};
 use planner::{Claims, Planner, guard};
 use sources::Select;
+use crate::ahead::ahead;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use store::{Lease, Pass, RuleGroup, Store, Tenant};
 
-/// Users decided at once: large enough that a query's cost does not count, small enough that a few batches are a few megabytes.
-const BATCH: i64 = 2_000;
+/// Users decided at once: large enough that a query's cost does not count, small enough that the two batches in memory at any time are
+/// a few megabytes.
+const BATCH: i64 = 1_000;
 
 /// A plan that is stored.
 #[derive(Debug)]
@@ -61,18 +64,17 @@ impl Job {
         let planner = Planner::new(&loaded.policy, &loaded.digest, facts);
         self.touch(&planner).await?;
         let seq = self.store.begin_plan(&self.lease, self.run, self.engine.now()).await?;
-        let relevant: HashSet<GroupKey> = planner.relevant_groups().collect();
+        let relevant: Arc<HashSet<GroupKey>> = Arc::new(planner.relevant_groups().collect());
         let tenant = self.tenant.key;
         let of = self.store.due_count(tenant).await?;
         let mut pass = Passes { planner: &planner, claims: Claims::default(), hash: PlanHash::new(), done: 0, of };
 
         let mut batch = self.store.due_linked(tenant, seq, UserKey(0), BATCH, &relevant).await?;
         while let Some(last) = batch.last().map(|user| user.key) {
-            let store = self.store.clone();
-            let next = store.due_linked(tenant, seq, last, BATCH, &relevant);
-            let (stored, next) = tokio::join!(self.decide(&mut pass, Pass::Linked, batch), next);
-            stored?;
-            batch = next?;
+            let (store, relevant) = (self.store.clone(), relevant.clone());
+            let next = ahead(async move { store.due_linked(tenant, seq, last, BATCH, &relevant).await });
+            self.decide(&mut pass, Pass::Linked, batch).await?;
+            batch = next.await?;
         }
 
         // Who of them gets which username is known only now; these are decided again, in the order given.
@@ -80,11 +82,10 @@ impl Job {
 
         let mut batch = self.store.due_unlinked(tenant, seq, None, BATCH, &relevant).await?;
         while let Some(last) = batch.last().map(|user| user.id.clone()) {
-            let store = self.store.clone();
-            let next = store.due_unlinked(tenant, seq, Some(&last), BATCH, &relevant);
-            let (stored, next) = tokio::join!(self.decide(&mut pass, Pass::Unlinked, batch), next);
-            stored?;
-            batch = next?;
+            let (store, relevant) = (self.store.clone(), relevant.clone());
+            let next = ahead(async move { store.due_unlinked(tenant, seq, Some(&last), BATCH, &relevant).await });
+            self.decide(&mut pass, Pass::Unlinked, batch).await?;
+            batch = next.await?;
         }
         // Whom a fresh link no longer blocks is decided again too.
         self.settle(&mut pass).await?;
