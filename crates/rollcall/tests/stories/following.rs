@@ -128,7 +128,8 @@ both!(ruling_96_licences_decide_under_msp, "preset: msp\n", |s| {
     let why = s.home.done(&["explain", "acme", &s.address("fay")])?;
     ensure!(why.stdout.to_lowercase().contains("licen"), "{why:?}");
     s.changes(&fay, licences(STANDARD))?;
-    ensure!(s.synced_well(&[])?.count("create") == 1, "a licence came");
+    let came = s.synced_well(&[])?;
+    ensure!(came.count("create") == 1, "a licence came: {came:?} {}", s.home.done(&["explain", "acme", &fay])?.stdout);
     s.changes(&ids[0], licences(FLOW))?;
     s.synced_well(&[])?;
     ensure!(s.person("ada")?.status == Status::Inactive, "a licence went: {:?}", s.person("ada")?);

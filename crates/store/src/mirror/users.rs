@@ -196,8 +196,8 @@ impl Batch {
             // Attributes that are read for the first time are not a change of the user (ruling 60).
             self.rebased.push((known.key, known.change_hash, change_hash));
         }
-        let changed =
-            (change_hash != known.change_hash && !widened) || known.presence != Presence::Present || manager != known.manager;
+        // Licences are no change of the user for `on_change`, but they may decide about scope: whoever's row changed is looked at.
+        let changed = (row_hash != known.row_hash && !widened) || known.presence != Presence::Present || manager != known.manager;
         if changed {
             self.due.push(known.key);
         }
