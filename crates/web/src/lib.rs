@@ -54,7 +54,10 @@ pub fn router(state: AppState) -> Router {
         .layer(compress)
         .layer(axum::middleware::from_fn(headers::layer))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(TraceLayer::new_for_http())
+        // Only the path: the query may hold a one-time link's token, or the name somebody searched for.
+        .layer(TraceLayer::new_for_http().make_span_with(|request: &axum::extract::Request| {
+            tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
+        }))
         .with_state(state)
 }
 

@@ -146,6 +146,10 @@ fn the_document_is_stable_and_names_every_error() {
     assert_eq!(web::openapi(), web::openapi());
     let document: Value = serde_json::from_str(&web::openapi()).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    for reference in web::openapi().lines().filter_map(|l| l.split("\"$ref\": \"#").nth(1)) {
+        let pointer = reference.trim_end_matches(['"', ',']);
+        assert!(document.pointer(pointer).is_some(), "{pointer} leads nowhere");
+    }
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let responses = operation["responses"].as_object().unwrap();

@@ -17,6 +17,7 @@ pub(crate) mod tenants;
 pub(crate) mod tokens;
 pub(crate) mod users;
 
+use crate::problem::{Fault, Problem};
 use crate::state::AppState;
 use axum::Router;
 use axum::routing::get;
@@ -35,6 +36,20 @@ use utoipa_axum::routes;
     ),
     servers((url = "/", description = "This server")),
     modifiers(&Schemes),
+    // What only error answers and query parameters name is not collected by itself.
+    components(schemas(
+        Problem,
+        Fault,
+        people::LinkedWord,
+        people::PersonKind,
+        people::PersonStatus,
+        review::ItemState,
+        review::Why,
+        runs::ChangeStatus,
+        runs::ChangeVerb,
+        runs::State_,
+        users::OutcomeWord
+    )),
     tags(
         (name = "overview", description = "The whole at a glance"),
         (name = "connections", description = "App registrations through which tenants are read"),
