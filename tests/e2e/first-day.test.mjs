@@ -64,6 +64,10 @@ test("from the one-time link to a change and its reason", async () => {
       await page.getByLabel("Sign-in address").fill(entra.url);
       await press("Connect and test");
     };
+    expectRefusal();
+    await connect("not~the~secret");
+    await page.getByRole("alert").filter({ hasText: /secret/i }).waitFor();
+    await settled("wrong secret");
     await connect(tenant.client_secret);
     await page.getByText("The connection works.").waitFor();
     await settled("connection");
