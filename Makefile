@@ -33,7 +33,7 @@ bench:        ## Measure 10,000 and 100,000 users on both databases, beside the 
 
 kill-all:     ## Kill and restart at 100 instants of each stage on both databases (about an hour)
 	@scripts/setup --tests
-	@ROLLCALL_KILL_POINTS=100 cargo test --package rollcall --test kill -- --nocapture
+	@ROLLCALL_KILL_POINTS=100 ROLLCALL_KILL_USERS=8000 cargo test --package rollcall --test kill -- --nocapture
 
 judges:       ## Hold the simulator against Microsoft's own Python clients (msal, msgraph-sdk), in a venv
 	@scripts/setup

@@ -1,6 +1,7 @@
 //! Killed at random instants with `kill -9` and started again, the program leaves what an undisturbed run leaves, on both databases.
 //!
-//! `ROLLCALL_KILL_POINTS=100 cargo test --test kill` (or `make kill-all`) does it more often. Every instant follows from the seed, but where
+//! `ROLLCALL_KILL_POINTS=100 ROLLCALL_KILL_USERS=8000 cargo test --test kill` (`make kill-all`) does it more often, and with so many people
+//! that a plan is applied in several transactions. Every instant follows from the seed, but where
 //! the program is at that instant depends on the machine.
 
 use anyhow::{Context, Result};
@@ -10,12 +11,21 @@ use testkit::kill::{On, Series, Stage};
 /// How often each series kills when nobody says.
 const POINTS: u32 = 6;
 
+/// Users when nobody says.
+const USERS: u32 = 2_000;
+
+fn number(variable: &str, otherwise: u32) -> Result<u32> {
+    match std::env::var(variable) {
+        Ok(number) => number.parse().with_context(|| format!("{variable} is a number")),
+        Err(_) => Ok(otherwise),
+    }
+}
+
 fn series(stage: Stage, on: On) -> Result<()> {
-    let points = match std::env::var("ROLLCALL_KILL_POINTS") {
-        Ok(points) => points.parse().context("ROLLCALL_KILL_POINTS is a number")?,
-        Err(_) => POINTS,
-    };
-    Series { stage, on, points, users: 2_000, seed: 20_261_120 }.run(Path::new(env!("CARGO_BIN_EXE_rollcall")))
+    let (points, users) = (number("ROLLCALL_KILL_POINTS", POINTS)?, number("ROLLCALL_KILL_USERS", USERS)?);
+    let fell = Series { stage, on, points, users, seed: 20_261_120 }.run(Path::new(env!("CARGO_BIN_EXE_rollcall")))?;
+    println!("{stage:?} on {on:?}, {points} points at {users} users: the blows fell at {fell:?}");
+    Ok(())
 }
 
 #[test]

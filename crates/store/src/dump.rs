@@ -45,9 +45,13 @@ impl Store {
             ("due", "SELECT t.directory_id, u.source_id FROM due d JOIN tenants t ON t.id = d.tenant_id
                 JOIN mirror_users u ON u.id = d.user_id".to_owned()),
             ("change", format!("SELECT t.directory_id, u.source_id, c.verb, c.kind, c.rule, c.removal, c.returns, c.rekey, c.cause,
-                c.before_values, c.set_values, o.failed, COALESCE({PERSON}, '')
+                c.before_values, c.set_values, CASE WHEN o.change_id IS NULL THEN 0 ELSE 1 END, o.failed, COALESCE({PERSON}, '')
                 FROM changes c LEFT JOIN mirror_users u ON u.id = c.user_id LEFT JOIN tenants t ON t.id = u.tenant_id
                 LEFT JOIN outcomes o ON o.change_id = c.id LEFT JOIN people p ON p.id = COALESCE(o.person_id, c.person_id)")),
+            ("rule group", "SELECT t.directory_id, r.rule, r.named, g.source_id, r.peopled FROM rule_groups r
+                JOIN tenants t ON t.id = r.tenant_id JOIN mirror_groups g ON g.id = r.group_id".to_owned()),
+            ("rejected", "SELECT t.directory_id, u.source_id, r.presence FROM rejected r JOIN tenants t ON t.id = r.tenant_id
+                JOIN mirror_users u ON u.id = r.user_id".to_owned()),
             ("report", "SELECT u.source_id, r.field, r.why, r.detail FROM reports r LEFT JOIN mirror_users u ON u.id = r.user_id"
                 .to_owned()),
             ("removal", format!("SELECT {PERSON}, m.approved, m.undone FROM removals m JOIN people p ON p.id = m.person_id")),

@@ -344,6 +344,12 @@ impl Engine {
     /// # Errors
     /// [`Error::NotWaiting`], [`Error::WrongHash`], [`Error::Stale`].
     pub async fn approve(&self, run: RunId, hash: &str, actor: &Actor) -> Result<()> {
+        let stored = self.store().run(run).await?;
+        if matches!(stored.state, RunState::Applying | RunState::Propagating) && stored.plan_hash.as_deref() == Some(hash) {
+            // Approved already, and killed before the end: what was said holds, and saying it again goes on with it.
+            self.queued().notify_one();
+            return Ok(());
+        }
         let stored = self.waiting(run, hash, "approved").await?;
         let lease = self.hold(stored.tenant).await?;
         let result = self.approve_held(&lease, run, hash, actor).await;

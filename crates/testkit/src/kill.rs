@@ -10,8 +10,10 @@ use rand_chacha::ChaCha8Rng;
 use reqwest::Method;
 use serde_json::json;
 use simulator::Options;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use store::{RunFilter, Store};
 
 /// What is interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,12 +56,23 @@ const TRIES: u32 = 20;
 /// The tenant's name in all of this.
 const TENANT: &str = "acme";
 
+/// Agents and contacts, by group and without one, so that people change kind, lose access and come back.
+const POLICY: &str = "
+preset: bms
+rules:
+  - { id: staff, order: 10, when: { group_names: [Staff] }, then: { kind: agent, role: technician } }
+  - { id: everyone, order: 20, when: {}, then: { kind: contact, client: from_tenant, role: portal-user } }
+";
+
+/// In which state of the run the blows fell, and how often; `none` is before there was a run.
+pub type Fell = BTreeMap<String, u32>;
+
 impl Series {
-    /// Kills and restarts the program at each instant, and compares each end with that of an undisturbed run.
+    /// Kills and restarts the program at each instant, and compares each end with that of an undisturbed run. Tells where the blows fell.
     ///
     /// # Errors
     /// The first instant whose end differs, with the seed, the moment and the differing lines.
-    pub fn run(&self, program: &Path) -> Result<()> {
+    pub fn run(&self, program: &Path) -> Result<Fell> {
         let entra = Entra::start(Options {
             tenants: 1,
             users: self.users,
@@ -79,21 +92,23 @@ impl Series {
         let began = Instant::now();
         home.done(&action)?;
         let length = began.elapsed();
-        Self::settle(&home)?;
         let expected = dump(undisturbed.url())?;
         ensure!(expected.lines().any(|l| l.starts_with("person")), "an undisturbed run leaves people:\n{expected:.500}");
 
         let mut instants = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut fell = Fell::new();
         for point in 0..self.points {
             let (after, database) = self.kill_at_work(&mut home, &before, &action, length.mul_f64(instants.random_range(0.0..1.0)))?;
-            let place = format!("{self:?}, point {point}, killed after {after:?} of {length:?}");
+            let state = last_run(database.url())?;
+            let place = format!("{self:?}, point {point}, killed after {after:?} of {length:?}, the last run being {state}");
+            *fell.entry(state).or_default() += 1;
             self.restart(&home, &action).with_context(|| format!("the restart failed: {place}"))?;
             let got = dump(database.url())?;
             if let Some(difference) = difference(&expected, &got) {
                 bail!("{place}\n{difference}");
             }
         }
-        Ok(())
+        Ok(fell)
     }
 
     /// A database in the state right before what is interrupted.
@@ -108,6 +123,9 @@ impl Series {
         let connection = ["connections", "add", TENANT, "--tenant", &tenant.id, "--client-id", &tenant.client_id];
         home.done(&[&connection[..], &["--secret-env", "ENTRA_SECRET", "--graph-url", entra.url(), "--login-url", entra.url()]].concat())?;
         home.done(&["tenants", "map", TENANT, "--client", "Acme", "--create"])?;
+        let policy = home.folder().join("policy.yaml");
+        std::fs::write(&policy, POLICY)?;
+        home.done(&["policy", "import", &policy.display().to_string(), "--tenant", TENANT])?;
         match self.stage {
             Stage::FirstSync => {}
             Stage::Delta => {
@@ -152,16 +170,24 @@ impl Series {
         bail!("{self:?}: the program always ended before it could be killed")
     }
 
-    /// What a person does after a crash: the same command again, then a sync.
+    /// What a person does after a crash: the same command again.
     fn restart(&self, home: &Home, action: &[String]) -> Result<()> {
         let again = home.run(action)?;
-        // An approval that had been given before the blow cannot be given twice; the sync below goes on with it.
-        ensure!(again.code == Some(0) || self.stage == Stage::Apply, "{again:?}");
-        Self::settle(home)
+        // What was approved and is done cannot be approved again, and says so.
+        let done_before = self.stage == Stage::Apply && again.stderr.contains("is done");
+        ensure!(again.code == Some(0) || done_before, "{again:?}");
+        Ok(())
     }
+}
 
-    /// Syncs until there is nothing left to do: the undisturbed run does the same, so that both end with the same number of looks.
-    fn settle(home: &Home) -> Result<()> {
-        home.done(&["sync", TENANT, "--yes"]).map(|_| ())
-    }
+/// The state of the latest run in a database.
+fn last_run(url: &str) -> Result<String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(async {
+        let store = Store::open(url, 0).await?;
+        let latest = RunFilter { tenant: None, states: Vec::new(), before: None, limit: 1 };
+        let runs = store.runs(&latest).await?;
+        store.close().await;
+        Ok(runs.first().map_or_else(|| "none".to_owned(), |run| run.state.to_string()))
+    })
 }
