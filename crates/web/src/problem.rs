@@ -108,6 +108,9 @@ pub enum ApiError {
         /// Fault by fault.
         faults: Vec<Fault>,
     },
+    /// A policy that does not hold over what it inherits.
+    #[error("the policy has faults; `errors` names each with its place")]
+    Policy(Vec<Fault>),
     /// The method does not exist on this path.
     #[error("this address does not take this method")]
     MethodNotAllowed,
@@ -161,6 +164,8 @@ impl ApiError {
             Self::Conflict { code, .. } => (StatusCode::CONFLICT, code.clone(), &[]),
             Self::BadRequest { code, faults, .. } => (StatusCode::BAD_REQUEST, (*code).into(), faults),
             Self::Unprocessable { code, faults, .. } => (StatusCode::UNPROCESSABLE_ENTITY, code.clone(), faults),
+            // Not 422: whether a text holds depends on the documents stored above it, not on its shape.
+            Self::Policy(faults) => (StatusCode::CONFLICT, "policy_invalid".into(), faults),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed".into(), &[]),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json".into(), &[]),
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large".into(), &[]),
@@ -239,10 +244,7 @@ impl From<sync::Error> for ApiError {
         let code = error.code().to_owned();
         match error {
             Error::Store(inner) => inner.into(),
-            Error::Policy(faults) => {
-                let detail = "the policy has faults; `errors` names each with its place".to_owned();
-                Self::Unprocessable { code, detail, faults: crate::api::policies::faults(&faults) }
-            }
+            Error::Policy(faults) => Self::Policy(crate::api::policies::faults(&faults)),
             Error::Io(inner) => Self::internal(&inner),
             // All others are about the state of things, ours or the directory's: each says its next step.
             other => Self::Conflict { code, detail: other.to_string() },

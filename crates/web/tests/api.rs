@@ -103,7 +103,7 @@ async fn every_error_is_a_problem_with_a_code_and_places() {
     let pointers: Vec<_> = faults["errors"].as_array().unwrap().iter().map(|e| e["pointer"].as_str().unwrap()).collect();
     assert_eq!(pointers, ["/name", "/tenant", "/client_id", "/secret", "/extra"]);
     let policy = send(Method::PUT, "/api/v1/policies/default", json, r#"{"text":"preset: msp\nscoop: 1\n"}"#).await;
-    assert_eq!(policy.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!((policy.status, &policy.json()["code"]), (StatusCode::CONFLICT, &json!("policy_invalid")));
     let fault = &policy.json()["errors"][0];
     assert_eq!((&fault["pointer"], &fault["line"], &fault["column"]), (&json!("/text"), &json!(2), &json!(1)));
 }
@@ -150,6 +150,7 @@ fn the_document_is_stable_and_names_every_error() {
         let pointer = reference.trim_end_matches(['"', ',']);
         assert!(document.pointer(pointer).is_some(), "{pointer} leads nowhere");
     }
+    let mut ids = std::collections::HashSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let responses = operation["responses"].as_object().unwrap();
@@ -164,7 +165,8 @@ fn the_document_is_stable_and_names_every_error() {
                 let name = schema.rsplit('/').next().unwrap();
                 assert_eq!(document["components"]["schemas"][name]["additionalProperties"], false, "{name} takes anything");
             }
-            assert!(operation["operationId"].is_string(), "{method} {path}");
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id.to_owned()), "{id} names two operations");
         }
     }
 }

@@ -14,6 +14,12 @@ pub fn make(document: &mut Value) {
                     never_null(schema);
                 }
             }
+            // Handlers are named within their resource; operations over all of them.
+            if let (Some(tag), Some(id)) = (operation.pointer("/tags/0").cloned(), operation.get_mut("operationId"))
+                && let (Some(tag), Some(name)) = (tag.as_str(), id.as_str())
+            {
+                *id = json!(format!("{tag}_{name}"));
+            }
             let body = operation.pointer("/requestBody/content/application~1json/schema/$ref").and_then(Value::as_str);
             bodies.extend(body.and_then(|r| r.rsplit('/').next()).map(str::to_owned));
         }

@@ -1,7 +1,7 @@
 //! `/policies`: the text each tenant decides by, its versions, and a check that keeps nothing.
 
 use crate::api::answers::{Bodied, Contested, Known, List, Named, PAGE, PAGE_MAX, Queried, time};
-use crate::api::input::{Body, Id, Query, Text};
+use crate::api::input::{BODY_LIMIT, Body, Id, Query, Text};
 use crate::auth::{Admin, Caller, Viewer};
 use crate::problem::{ApiError, Fault};
 use crate::state::AppState;
@@ -13,9 +13,8 @@ use store::PolicyVersion;
 use sync::PolicyScope;
 use utoipa::ToSchema;
 
-/// Longest policy text, in code points.
-pub const TEXT_LIMIT: usize = 400_000;
-const TEXT: Text = Text::lines(TEXT_LIMIT);
+/// A policy text may fill a body; what is longer is refused as too large before it is read.
+pub const TEXT: Text = Text::lines(BODY_LIMIT);
 
 /// A policy document.
 #[derive(Debug, Serialize, ToSchema)]
@@ -89,7 +88,7 @@ pub struct SavedVersion {
 #[expect(dead_code, reason = "describes the body; it is read member by member to name every fault")]
 pub struct PolicyNew {
     /// The text, YAML. Empty inherits everything.
-    #[schema(max_length = 400000, pattern = "^[^\\u0000]*$")]
+    #[schema(pattern = "^[^\\u0000]*$")]
     text: String,
 }
 
@@ -98,7 +97,7 @@ pub struct PolicyNew {
 #[expect(dead_code, reason = "describes the body; it is read member by member to name every fault")]
 pub struct PolicyToCheck {
     /// The text, YAML.
-    #[schema(max_length = 400000, pattern = "^[^\\u0000]*$")]
+    #[schema(pattern = "^[^\\u0000]*$")]
     text: String,
     /// The tenant whose own text it would be; absent = the default of all tenants.
     #[schema(minimum = 1, nullable = false)]
@@ -143,7 +142,7 @@ pub async fn get_default(_: Viewer, State(state): State<AppState>) -> Result<Jso
     read(&state, PolicyScope::Default).await
 }
 
-/// Saves the default policy as a new version. A text with faults is refused (422), each with line and column.
+/// Saves the default policy as a new version. A text with faults is refused (409), each fault with line and column.
 #[utoipa::path(
     put, path = "/api/v1/policies/default", tag = "policies", security(("token" = ["admin"]), ("session" = [])),
     request_body = PolicyNew,
@@ -181,7 +180,7 @@ pub async fn get_tenant(_: Viewer, State(state): State<AppState>, Id(id): Id) ->
     read(&state, PolicyScope::Tenant(tenant)).await
 }
 
-/// Saves a tenant's own policy as a new version. A text with faults is refused (422), each with line and column.
+/// Saves a tenant's own policy as a new version. A text with faults is refused (409), each fault with line and column.
 #[utoipa::path(
     put, path = "/api/v1/tenants/{id}/policy", tag = "policies", security(("token" = ["admin"]), ("session" = [])),
     params(("id" = i64, Path, description = "The tenant's number", minimum = 1)),

@@ -1,7 +1,7 @@
 //! A policy: its own text, what is in effect, its versions; saving and checking.
 
 use crate::api::input::Id;
-use crate::api::policies::TEXT_LIMIT;
+use crate::api::policies::TEXT;
 use crate::auth::{Admin, Caller, Viewer};
 use crate::pages::form::{Form, Params};
 use crate::pages::templates::{PolicyPage, VersionRow};
@@ -108,8 +108,8 @@ pub async fn save_tenant(admin: Admin, State(state): State<AppState>, Id(id): Id
 async fn save(state: &AppState, caller: &Caller, scope: PolicyScope, form: &Form) -> PageResult<Response> {
     // Browsers send line ends as CR LF; a policy keeps the ones it was written with.
     let text = form.raw("text").replace("\r\n", "\n");
-    if text.chars().count() > TEXT_LIMIT || text.contains('\0') {
-        let fault = (None, format!("The text is longer than {TEXT_LIMIT} characters or holds a NUL character."));
+    if let Err(detail) = TEXT.check(&text) {
+        let fault = (None, detail);
         return show(state, caller, scope, Shown { text: Some(text), faults: vec![fault], ..Shown::default() }).await;
     }
     let check_only = form.text("do") == "check";
