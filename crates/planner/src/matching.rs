@@ -48,7 +48,7 @@ pub(crate) struct Search<'a> {
     pub(crate) tenant: TenantKey,
     pub(crate) kind: Kind,
     pub(crate) client: Option<ClientId>,
-    /// A record of the other kind is a hit as well: the rule wants one kind only (rulings 45 and 48).
+    /// A free record of the other kind is a hit as well: the rule wants one kind only (rulings 45 and 48).
     pub(crate) other_kind: bool,
 }
 
@@ -105,8 +105,7 @@ impl Search<'_> {
                 return found;
             }
         }
-        let others = if self.other_kind { (0..met.len()).find_map(|at| self.of_other_kind(&met, at)) } else { None };
-        others.map_or(Found::Nobody, Found::Unclear)
+        (0..met.len()).find_map(|at| self.of_other_kind(&met, at)).map_or(Found::Nobody, Found::Unclear)
     }
 
     /// Records with an address: as the store told, less what linked users' changes release, plus what they take (ruling 55).
@@ -194,6 +193,8 @@ impl Search<'_> {
         let others: Vec<&Hit<'_>> = here.hits.iter().filter(|h| h.kind != self.kind).collect();
         let free: Vec<&Hit<'_>> = others.iter().copied().filter(|h| h.is_free()).collect();
         match (free.as_slice(), others.as_slice()) {
+            // Who becomes both has the other kind matched on its own; only somebody else's record is in the way (ruling 51).
+            ([_, ..], _) if !self.other_kind => None,
             ([_], _) => {
                 let mut item = unclear(ReviewWhy::KindChange, here, &free);
                 item.evidence.push(Reason::KindChange { from: self.kind.other(), to: self.kind });
