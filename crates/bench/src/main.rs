@@ -58,7 +58,10 @@ fn main() -> Result<()> {
             Ok(())
         }
         Command::Run { program, users } => {
-            println!("{:<10} {:>7} {:<12} {:>9} {:>9} {:>9} {:>9} {:>10} {:>7}", "database", "users", "what", "wall ms", "cpu ms", "peak MiB", "requests", "users/s", "×floor");
+            println!(
+                "{:<10} {:>7} {:<12} {:>9} {:>9} {:>9} {:>9} {:>10} {:>7}",
+                "database", "users", "what", "wall ms", "cpu ms", "peak MiB", "requests", "users/s", "×floor"
+            );
             for users in users {
                 for (name, database) in [("SQLite", databases::sqlite()?.url()), ("PostgreSQL", databases::postgres()?.url())] {
                     bench(&program, name, database, users)?;
@@ -94,7 +97,10 @@ fn bench(program: &Path, name: &str, database: &str, users: u32) -> Result<()> {
     let cost = measure::of(floor)?;
     let least: floor::Took = serde_json::from_str(&cost.stdout)?;
     row("floor", &Cost { wall_ms: least.wall_ms, ..cost }, least.requests, told, None);
-    println!("{:<31} of which fetching and parsing {:.0} ms, inserting {} rows {:.0} ms, at the same time", "", least.fetch_ms, least.rows, least.insert_ms);
+    println!(
+        "{:<31} of which fetching and parsing {:.0} ms, inserting {} rows {:.0} ms, at the same time",
+        "", least.fetch_ms, least.rows, least.insert_ms
+    );
     row("first sync", &first, requests, told, Some(least.wall_ms));
 
     let (nothing, requests) = world.sync()?;

@@ -64,10 +64,16 @@ pub fn of(mut command: Command) -> Result<Cost> {
         measured.current_dir(folder);
     }
     let out = measured.stderr(Stdio::piped()).output()?;
-    let cost: Cost = serde_json::from_slice(&out.stdout)
-        .with_context(|| format!("{command:?}: {}", String::from_utf8_lossy(&out.stderr)))?;
+    let cost: Cost =
+        serde_json::from_slice(&out.stdout).with_context(|| format!("{command:?}: {}", String::from_utf8_lossy(&out.stderr)))?;
     if cost.code != 0 {
-        bail!("{:?} ended with {}: {}\n{}", command.stdin(Stdio::null()), cost.code, cost.stdout, String::from_utf8_lossy(&out.stderr));
+        bail!(
+            "{:?} ended with {}: {}\n{}",
+            command.stdin(Stdio::null()),
+            cost.code,
+            cost.stdout,
+            String::from_utf8_lossy(&out.stderr)
+        );
     }
     Ok(cost)
 }

@@ -55,7 +55,21 @@ impl World {
         let policy = world.folder.path().join("policy.yaml");
         std::fs::write(&policy, POLICY)?;
         let (id, client) = (world.text("tenant_id")?, world.text("client_id")?);
-        world.done(&["connections", "add", "bench", "--tenant", id, "--client-id", client, "--secret-env", "BENCH_SECRET", "--graph-url", &world.url, "--login-url", &world.url])?;
+        world.done(&[
+            "connections",
+            "add",
+            "bench",
+            "--tenant",
+            id,
+            "--client-id",
+            client,
+            "--secret-env",
+            "BENCH_SECRET",
+            "--graph-url",
+            &world.url,
+            "--login-url",
+            &world.url,
+        ])?;
         world.done(&["tenants", "map", "bench", "--client", "Bench", "--create"])?;
         world.done(&["policy", "import", &policy.display().to_string()])?;
         Ok(world)
@@ -78,7 +92,12 @@ impl World {
 
     fn done(&self, args: &[&str]) -> Result<()> {
         let out = self.command(args)?.output()?;
-        ensure!(out.status.success(), "rollcall {args:?}: {}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        ensure!(
+            out.status.success(),
+            "rollcall {args:?}: {}{}",
+            String::from_utf8_lossy(&out.stdout),
+            String::from_utf8_lossy(&out.stderr)
+        );
         Ok(())
     }
 
@@ -99,8 +118,16 @@ impl World {
     /// What the floor needs to know. The secret goes by the environment.
     pub fn floor_args(&self, database: &str) -> Result<Vec<String>> {
         let args = [
-            "--graph-url", &self.url, "--tenant", self.text("tenant_id")?, "--client-id", self.text("client_id")?,
-            "--secret", self.text("client_secret")?, "--like", database,
+            "--graph-url",
+            &self.url,
+            "--tenant",
+            self.text("tenant_id")?,
+            "--client-id",
+            self.text("client_id")?,
+            "--secret",
+            self.text("client_secret")?,
+            "--like",
+            database,
         ];
         Ok(args.map(str::to_owned).to_vec())
     }

@@ -42,7 +42,8 @@ pub fn difference(expected: &str, got: &str) -> Option<String> {
         lines
     };
     let show = |mark: char, lines: &[String]| {
-        lines.iter().take(SHOWN).map(|l| format!("{mark} {l}\n")).collect::<String>() + &format!("{mark} ({} lines)\n", lines.len())
+        lines.iter().take(SHOWN).map(|l| format!("{mark} {l}\n")).collect::<String>()
+            + &format!("{mark} ({} lines)\n", lines.len())
     };
     let text = show('-', &only(expected, got)) + &show('+', &only(got, expected));
     Some(format!("expected (-) and got (+) differ:\n{text}"))

@@ -54,8 +54,15 @@ impl Entra {
     pub fn tenant(&self, index: usize) -> Result<Tenant> {
         let announced = self.simulator.as_ref().context("runs until dropped")?.announcement();
         let tenant = &announced["tenants"][index];
-        let text = |key: &str| tenant[key].as_str().map(str::to_owned).with_context(|| format!("tenant {index} has no {key}: {announced}"));
-        Ok(Tenant { id: text("tenant_id")?, domain: text("domain")?, client_id: text("client_id")?, secret: text("client_secret")? })
+        let text = |key: &str| {
+            tenant[key].as_str().map(str::to_owned).with_context(|| format!("tenant {index} has no {key}: {announced}"))
+        };
+        Ok(Tenant {
+            id: text("tenant_id")?,
+            domain: text("domain")?,
+            client_id: text("client_id")?,
+            secret: text("client_secret")?,
+        })
     }
 
     /// One request to the control API: `path` begins after `/_sim`. An empty answer is null.

@@ -72,10 +72,8 @@ impl Packages {
 #[test]
 fn the_page_names_every_crate_and_only_what_exists() {
     let page = page();
-    let described: BTreeSet<String> = page
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `crates/")?.split('`').next().map(str::to_owned))
-        .collect();
+    let described: BTreeSet<String> =
+        page.lines().filter_map(|line| line.strip_prefix("| `crates/")?.split('`').next().map(str::to_owned)).collect();
     assert_eq!(described, Packages::read().ours, "ARCHITECTURE.md's table and the workspace's members differ");
     for path in quoted(&page).iter().filter(|w| w.contains('/') && !w.contains(' ')) {
         assert!(top().join(path).exists(), "ARCHITECTURE.md names {path}, which does not exist");
@@ -119,7 +117,8 @@ fn the_planner_cannot_reach_a_database_the_network_or_a_runtime() {
     let page = page();
     let reach = Packages::read().reach("planner");
     let sentence = page.replace('\n', " ");
-    let sentence = sentence.split("The planner cannot reach ").nth(1).expect("the sentence").split('.').next().unwrap_or_default();
+    let sentence =
+        sentence.split("The planner cannot reach ").nth(1).expect("the sentence").split('.').next().unwrap_or_default();
     let forbidden: Vec<&str> = sentence.split([',', ' ']).filter(|w| !w.is_empty() && *w != "or").collect();
     assert_eq!(forbidden, ["sqlx", "rusqlite", "reqwest", "tokio"], "the sentence lists what is forbidden");
     for name in forbidden {
