@@ -45,7 +45,9 @@ impl Store {
         relevant: &HashSet<GroupKey>,
     ) -> Result<Vec<UserFacts>> {
         let mut tx = self.db.read().await?;
-        let count = tx.query_opt("SELECT COUNT(*) FROM due WHERE tenant_id = $1", values![tenant]).await?;
+        // Counted no further than it matters: this is asked for every batch.
+        let count = "SELECT COUNT(*) FROM (SELECT 1 FROM due WHERE tenant_id = $1 LIMIT $2) AS counted";
+        let count = tx.query_opt(count, values![tenant, limit + 1]).await?;
         let few = count.map_or(Ok(0), |row| row.get::<i64>(0))? <= limit;
         // Few: look each up and sort. Many: walk the mirror's own order and stop at the limit, since sorting them all for every
         // batch would be quadratic. SQLite joins in the order of a CROSS JOIN; PostgreSQL decides by its statistics.
