@@ -98,7 +98,8 @@ impl Series {
         let mut instants = ChaCha8Rng::seed_from_u64(self.seed);
         let mut fell = Fell::new();
         for point in 0..self.points {
-            let (after, database) = self.kill_at_work(&mut home, &before, &action, length.mul_f64(instants.random_range(0.0..1.0)))?;
+            let (after, database) =
+                self.kill_at_work(&mut home, &before, &action, length.mul_f64(instants.random_range(0.0..1.0)))?;
             let state = last_run(database.url())?;
             let place = format!("{self:?}, point {point}, killed after {after:?} of {length:?}, the last run being {state}");
             *fell.entry(state).or_default() += 1;
@@ -121,7 +122,10 @@ impl Series {
         let tenant = entra.tenant(0)?;
         home.set("ENTRA_SECRET", &tenant.secret);
         let connection = ["connections", "add", TENANT, "--tenant", &tenant.id, "--client-id", &tenant.client_id];
-        home.done(&[&connection[..], &["--secret-env", "ENTRA_SECRET", "--graph-url", entra.url(), "--login-url", entra.url()]].concat())?;
+        home.done(
+            &[&connection[..], &["--secret-env", "ENTRA_SECRET", "--graph-url", entra.url(), "--login-url", entra.url()]]
+                .concat(),
+        )?;
         home.done(&["tenants", "map", TENANT, "--client", "Acme", "--create"])?;
         let policy = home.folder().join("policy.yaml");
         std::fs::write(&policy, POLICY)?;
@@ -155,7 +159,13 @@ impl Series {
 
     /// Starts the command on a fresh copy and kills it after a time. Where it had ended by then (the machine was busier when its length was
     /// measured), once more and earlier, so that every point counts.
-    fn kill_at_work(&self, home: &mut Home, before: &Database, action: &[String], mut after: Duration) -> Result<(Duration, Database)> {
+    fn kill_at_work(
+        &self,
+        home: &mut Home,
+        before: &Database,
+        action: &[String],
+        mut after: Duration,
+    ) -> Result<(Duration, Database)> {
         for _ in 0..TRIES {
             let database = databases::copy(before)?;
             home.set("ROLLCALL_DATABASE__URL", database.url());

@@ -303,7 +303,8 @@ impl Story {
     /// When there is none, or more.
     pub fn person(&self, name: &str) -> Result<Person> {
         let address = self.address(name);
-        let mut found: Vec<Person> = self.people()?.into_iter().filter(|p| p.email.as_deref().is_some_and(|e| e.eq_ignore_ascii_case(&address))).collect();
+        let mut found: Vec<Person> =
+            self.people()?.into_iter().filter(|p| p.email.as_deref().is_some_and(|e| e.eq_ignore_ascii_case(&address))).collect();
         ensure!(found.len() == 1, "one record with {address}, but: {found:?}");
         found.pop().context("one record")
     }
@@ -314,7 +315,10 @@ impl Story {
     /// The store's.
     pub fn edits(&self, person: PersonId, set: &Value) -> Result<()> {
         let set: Fields = set.as_object().into_iter().flatten().map(|(name, value)| (Field::new(name), value.clone())).collect();
-        self.store(async |store| Ok(store.edit_person(person, &PersonEdit { set, ..PersonEdit::default() }, "a person", 0).await?)).map(|_| ())
+        self.store(async |store| {
+            Ok(store.edit_person(person, &PersonEdit { set, ..PersonEdit::default() }, "a person", 0).await?)
+        })
+        .map(|_| ())
     }
 
     /// The canonical dump.

@@ -6,11 +6,15 @@ use serde_json::json;
 both!(req_p03_adopted_records_are_linked_by_the_first_sync, EVERYONE, |s| {
     let header = "Ref,Kind,Company,Mail,First,Last,Notes\n";
     let ada = s.address("ada");
-    let file = s.file("people.csv", &format!("{header}1,contact,Acme,{},Ada,Byron,x\n2,contact,Acme,old@elsewhere.example,Olive,Old,y\n", ada.to_uppercase()))?;
-    let map: Vec<String> = ["Ref=external_id", "Kind=kind", "Company=client", "Mail=email", "First=first_name", "Last=last_name", "Notes=-"]
-        .iter()
-        .flat_map(|m| ["--map".to_owned(), (*m).to_owned()])
-        .collect();
+    let file = s.file(
+        "people.csv",
+        &format!("{header}1,contact,Acme,{},Ada,Byron,x\n2,contact,Acme,old@elsewhere.example,Olive,Old,y\n", ada.to_uppercase()),
+    )?;
+    let map: Vec<String> =
+        ["Ref=external_id", "Kind=kind", "Company=client", "Mail=email", "First=first_name", "Last=last_name", "Notes=-"]
+            .iter()
+            .flat_map(|m| ["--map".to_owned(), (*m).to_owned()])
+            .collect();
     let import = |more: &[&str]| {
         let mut words = vec!["records".to_owned(), "import".to_owned(), file.clone(), "--json".to_owned()];
         words.extend(map.iter().cloned());

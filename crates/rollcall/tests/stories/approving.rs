@@ -53,7 +53,10 @@ both!(guard_a_mass_disable_is_held_even_with_yes_and_applied_when_approved, EVER
     ends(&held, 3, "held")?;
     ensure!(s.people()? == before, "nothing is removed before somebody says yes");
     s.home.done(&["runs", "approve", &held.id(), "--hash", held.hash()])?;
-    ensure!(s.person("ada")?.status == model::Status::Inactive && s.person("dag")?.status == model::Status::Active, "exactly those");
+    ensure!(
+        s.person("ada")?.status == model::Status::Inactive && s.person("dag")?.status == model::Status::Active,
+        "exactly those"
+    );
     ensure!(s.sync(&[])?.nothing(), "and it is done once");
     Ok(())
 });

@@ -8,7 +8,8 @@ use testkit::simulator::Entra;
 
 /// A tenant of sixty people on small pages, whose reading takes several requests.
 fn sixty(on: On) -> Result<Story> {
-    let options = simulator::Options { tenants: 1, users: 60, groups: 8, page_size: 10, seed: 11, ..simulator::Options::default() };
+    let options =
+        simulator::Options { tenants: 1, users: 60, groups: 8, page_size: 10, seed: 11, ..simulator::Options::default() };
     Story::within(Path::new(PROGRAM), on, EVERYONE, Arc::new(Entra::start(options)?), 0)
 }
 
@@ -47,7 +48,10 @@ fn a_secret_that_expires_in_the_middle_is_told_and_a_new_one_goes_on_from_there(
         s.home.done(&["secrets", "set", "acme", "--secret-env", "NEW_SECRET"])?;
         let rest = s.synced_well(&["--yes"])?;
         let pages = rest.run["stats"]["requests"]["users/delta"].as_i64();
-        ensure!(pages.is_some_and(|pages| pages < 5), "it goes on where it was, and does not read all seven pages again: {rest:?}");
+        ensure!(
+            pages.is_some_and(|pages| pages < 5),
+            "it goes on where it was, and does not read all seven pages again: {rest:?}"
+        );
         ensure!(s.dump()? == undisturbed.dump()?, "the end is that of an undisturbed run");
     }
     Ok(())
@@ -77,8 +81,12 @@ fn lost(s: &mut Story, form: &str) -> Result<()> {
     let ids = six(s)?;
     s.leaves(&ids[0])?;
     s.joins("gus", json!({}))?;
-    s.fault(json!({ "path": "/v1.0/users/delta*?*deltatoken=*", "times": 1, "action": { "do": "expired_token", "form": form } }))?;
-    s.fault(json!({ "path": "/v1.0/groups/delta*?*deltatoken=*", "times": 1, "action": { "do": "expired_token", "form": form } }))?;
+    s.fault(
+        json!({ "path": "/v1.0/users/delta*?*deltatoken=*", "times": 1, "action": { "do": "expired_token", "form": form } }),
+    )?;
+    s.fault(
+        json!({ "path": "/v1.0/groups/delta*?*deltatoken=*", "times": 1, "action": { "do": "expired_token", "form": form } }),
+    )?;
     let synced = s.synced_well(&[])?;
     ensure!(synced.count("deactivate") == 1 && synced.count("create") == 1 && synced.count("update") == 0, "{synced:?}");
     s.changes(&ids[1], json!({ "jobTitle": "Head clerk" }))?;
@@ -138,7 +146,10 @@ both!(garbage_is_refused_and_leaves_all_as_it_was, EVERYONE, |s| {
     s.fault(json!({ "path": "/v1.0/users/delta*", "times": 1, "action": { "do": "garbage" } }))?;
     let refused = s.sync(&[])?;
     ends(&refused, 1, "failed")?;
-    ensure!(refused.error().contains("did not answer like Microsoft Graph") && s.dump()? == before, "all is as it was: {refused:?}");
+    ensure!(
+        refused.error().contains("did not answer like Microsoft Graph") && s.dump()? == before,
+        "all is as it was: {refused:?}"
+    );
     // Half a page is asked for again.
     s.fault(json!({ "path": "/v1.0/users/delta*", "times": 1, "action": { "do": "truncate" } }))?;
     ensure!(s.synced_well(&[])?.count("update") == 1, "the change is not lost");

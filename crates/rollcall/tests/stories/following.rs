@@ -46,7 +46,10 @@ both!(req_f07_a_local_edit_stands_until_entra_changes, EVERYONE, |s| {
     let synced = s.synced_well(&[])?;
     ensure!(synced.count("update") == 1, "{synced:?}");
     let ada = s.person("ada")?;
-    ensure!(ada.last_name.as_deref() == Some("Lovelace") && ada.get(&model::Field::JOB_TITLE) == json!("Clerk"), "Entra's values: {ada:?}");
+    ensure!(
+        ada.last_name.as_deref() == Some("Lovelace") && ada.get(&model::Field::JOB_TITLE) == json!("Clerk"),
+        "Entra's values: {ada:?}"
+    );
     Ok(())
 });
 

@@ -1,8 +1,10 @@
 //! Bad input: one clear message with the next step, an exit code that is not 0, and all data as it was.
 
 use super::*;
+use std::sync::Arc;
 use testkit::binary::Ended;
 use testkit::databases;
+use testkit::simulator::Entra;
 
 /// That a command failed with this code and one message that says all of this.
 fn refused(ended: &Ended, code: i32, says: &[&str]) -> Result<()> {
@@ -31,7 +33,11 @@ both!(a_connection_that_cannot_be_made_leaves_nothing, EVERYONE, |s| {
     refused(&s.home.run(&adding(s, "--secret-env", "WRONG"))?, 1, &["secret", "is wrong", "Certificates & secrets"])?;
     refused(&s.home.run(&adding(s, "--secret-env", "UNSET_VARIABLE"))?, 1, &["UNSET_VARIABLE", "export"])?;
     refused(&s.home.run(&adding(s, "--tenant", "nowhere.example"))?, 1, &["nowhere.example", "check the tenant id"])?;
-    refused(&s.home.run(&adding(s, "--client-id", "99999999-9999-4999-8999-999999999999"))?, 1, &["99999999-9999-4999-8999-999999999999", "check the client id"])?;
+    refused(
+        &s.home.run(&adding(s, "--client-id", "99999999-9999-4999-8999-999999999999"))?,
+        1,
+        &["99999999-9999-4999-8999-999999999999", "check the client id"],
+    )?;
     // Port 1 of this machine: nothing listens there.
     refused(&s.home.run(&adding(s, "--login-url", "http://127.0.0.1:1"))?, 1, &["127.0.0.1:1", "cannot be reached"])?;
     refused(&s.home.run(&s.adding("acme"))?, 1, &["acme", "another name"])?;
@@ -51,11 +57,14 @@ both!(an_invalid_policy_is_refused_with_its_position, EVERYONE, |s| {
     }
     let later = s.file("later.yaml", "preset: bms\nlifecycle:\n  grace: 1h\n  cel: x\n")?;
     refused(&s.home.run(&["policy", "check", &later])?, 1, &["4:3"])?;
-    ensure!(s.dump()? == before && s.home.done(&["policy", "export", "acme"])?.stdout == kept, "the policy that decided goes on deciding");
+    ensure!(
+        s.dump()? == before && s.home.done(&["policy", "export", "acme"])?.stdout == kept,
+        "the policy that decided goes on deciding"
+    );
     Ok(())
 });
 
-both!(an_unreachable_directory_is_told_and_leaves_all_as_it_was, EVERYONE, |s| {
+both!(tokens_that_are_never_accepted_are_told_and_leave_all_as_it_was, EVERYONE, |s| {
     six(s)?;
     let before = s.dump()?;
     s.fault(serde_json::json!({ "path": "/v1.0/users/delta*", "times": 50, "action": { "do": "status", "status": 401 } }))?;
@@ -64,6 +73,23 @@ both!(an_unreachable_directory_is_told_and_leaves_all_as_it_was, EVERYONE, |s| {
     ensure!(!synced.error().is_empty() && s.dump()? == before, "{synced:?}");
     Ok(())
 });
+
+#[test]
+fn an_unreachable_directory_is_told_and_leaves_all_as_it_was() -> Result<()> {
+    let options = simulator::Options { tenants: 1, users: 0, groups: 0, ..simulator::Options::default() };
+    let entra = Arc::new(Entra::start(options)?);
+    let mut s = Story::within(Path::new(PROGRAM), On::Sqlite, EVERYONE, entra, 0)?;
+    six(&s)?;
+    let before = s.dump()?;
+    // The simulator this tenant lives in ends with its last user.
+    s.entra = begin(On::Sqlite, EVERYONE)?.entra;
+    let synced = s.sync(&[])?;
+    ends(&synced, 1, "failed")?;
+    ensure!(synced.error().contains("cannot be reached") && synced.error().contains("firewall"), "{synced:?}");
+    ensure!(s.dump()? == before, "all is as it was");
+    refused(&s.home.run(&["connections", "test", "acme"])?, 1, &["cannot be reached"])?;
+    refused(&s.home.run(&["doctor"])?, 1, &["cannot be reached"])
+}
 
 both!(a_database_from_the_future_is_refused, EVERYONE, |s| {
     six(s)?;
@@ -87,7 +113,10 @@ both!(a_port_in_use_is_told, EVERYONE, |s| {
 #[test]
 fn databases_that_are_none_are_refused() -> Result<()> {
     let mut home = testkit::binary::Home::new(PROGRAM, None)?;
-    std::fs::write(home.folder().join("text.db"), "this is a letter, and no database at all, however long it may be\n".repeat(100))?;
+    std::fs::write(
+        home.folder().join("text.db"),
+        "this is a letter, and no database at all, however long it may be\n".repeat(100),
+    )?;
     home.set("ROLLCALL_DATABASE__URL", &format!("sqlite://{}", home.folder().join("text.db").display()));
     refused(&home.run(&["tenants", "list"])?, 1, &["database"])?;
     home.set("ROLLCALL_DATABASE__URL", "mysql://localhost/x");

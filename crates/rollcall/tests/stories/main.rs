@@ -62,7 +62,10 @@ fn begin(on: On, policy: &str) -> Result<Story> {
 
 /// Six people, so that one who goes is no mass removal, and their first plan applied. Gives the object ids.
 fn six(story: &Story) -> Result<Vec<String>> {
-    let ids = ["ada", "bea", "cem", "dag", "eva", "fay"].iter().map(|name| story.joins(name, serde_json::json!({}))).collect::<Result<_>>()?;
+    let ids = ["ada", "bea", "cem", "dag", "eva", "fay"]
+        .iter()
+        .map(|name| story.joins(name, serde_json::json!({})))
+        .collect::<Result<_>>()?;
     let first = story.synced_well(&["--yes"])?;
     ensure!(first.count("applied") == 6, "six people become six records: {first:?}");
     Ok(ids)

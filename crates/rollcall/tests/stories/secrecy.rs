@@ -22,7 +22,19 @@ both!(secrets_appear_nowhere, EVERYONE, |s| {
     let ids = six(s)?;
     let url = s.entra.url().to_owned();
     let (tenant, client) = (s.tenant.id.clone(), s.tenant.client_id.clone());
-    let add = ["connections", "add", "second", "--tenant", &tenant, "--client-id", &client, "--secret-env", "PLANTED", "--login-url", &url];
+    let add = [
+        "connections",
+        "add",
+        "second",
+        "--tenant",
+        &tenant,
+        "--client-id",
+        &client,
+        "--secret-env",
+        "PLANTED",
+        "--login-url",
+        &url,
+    ];
     say(s, &[&add[..], &["--graph-url", &url]].concat())?;
     say(s, &[&add[..], &["--graph-url", &url, "--json"]].concat())?;
     // A secret given where none belongs, as people do in haste.
@@ -34,7 +46,8 @@ both!(secrets_appear_nowhere, EVERYONE, |s| {
     say(s, &["connections", "test", "acme", "--json"])?;
     say(s, &["connections", "list", "--json"])?;
     say(s, &["secrets", "list", "--json"])?;
-    for action in [json!({ "do": "garbage" }), json!({ "do": "status", "status": 403 }), json!({ "do": "access_token_expired" })] {
+    for action in [json!({ "do": "garbage" }), json!({ "do": "status", "status": 403 }), json!({ "do": "access_token_expired" })]
+    {
         // As often as `say` asks.
         s.fault(json!({ "path": "/v1.0/users/delta*", "times": 2, "action": action }))?;
         say(s, &["sync", "acme", "--json"])?;
@@ -77,7 +90,11 @@ both!(secrets_appear_nowhere, EVERYONE, |s| {
     for entry in std::fs::read_dir(s.home.folder())?.flatten() {
         let bytes = std::fs::read(entry.path()).unwrap_or_default();
         for secret in secrets {
-            ensure!(!bytes.windows(secret.len()).any(|w| w == secret.as_bytes()), "a secret stands in {}", entry.path().display());
+            ensure!(
+                !bytes.windows(secret.len()).any(|w| w == secret.as_bytes()),
+                "a secret stands in {}",
+                entry.path().display()
+            );
         }
     }
     Ok(())

@@ -5,7 +5,10 @@ use crate::error::{Result, StoreError};
 use sqlx::encode::IsNull;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow, PgTypeInfo};
-use sqlx::{AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Encode, Executor as _, Postgres, Row as _, Type, TypeInfo as _, ValueRef as _};
+use sqlx::{
+    AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Encode, Executor as _, Postgres, Row as _, Type,
+    TypeInfo as _, ValueRef as _,
+};
 use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -41,7 +44,9 @@ impl Pool {
             Ok(connection) => connection.close().await.map_err(fault)?,
             Err(sqlx::Error::Io(io)) => {
                 let server = format!("{}:{}", options.get_host(), options.get_port());
-                return Err(StoreError::Unavailable(format!("the server {server} cannot be reached: {io}. Check address and network.")));
+                return Err(StoreError::Unavailable(format!(
+                    "the server {server} cannot be reached: {io}. Check address and network."
+                )));
             }
             Err(error) => return Err(fault(error)),
         }

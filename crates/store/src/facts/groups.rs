@@ -60,9 +60,8 @@ impl Store {
         let groups = tx.query(sql, values![tenant]).await?.iter().map(group).collect::<Result<Vec<_>>>()?;
         let nested: Vec<(GroupKey, GroupKey)> =
             touch::nested(&mut tx, tenant).await?.into_iter().map(|(outer, inner)| (GroupKey(outer), GroupKey(inner))).collect();
-        let named = |facts: &GroupFacts| {
-            ids.contains(&facts.id) || (!wanted.is_empty() && wanted.contains(&text::nfc(&facts.name)))
-        };
+        let named =
+            |facts: &GroupFacts| ids.contains(&facts.id) || (!wanted.is_empty() && wanted.contains(&text::nfc(&facts.name)));
         let within = below(groups.iter().filter(|facts| named(facts)).map(|facts| facts.key), &nested);
         Ok((groups.into_iter().filter(|facts| within.contains(&facts.key)).collect(), nested))
     }
