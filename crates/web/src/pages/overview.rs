@@ -78,8 +78,10 @@ pub fn held_run(run: &RunReport) -> HeldRun {
 pub async fn row(state: &AppState, tenant: TenantView) -> Result<TenantRow, ApiError> {
     let standing = standing(state, tenant.key).await?;
     let last = tenant.last_run.as_deref().and_then(RunState::parse);
+    // A later look that found the same plan does not take the waiting one away.
+    let waits = state.engine().waiting_run(tenant.key).await?.is_some();
     let status = match (last, tenant.client.is_some(), tenant.applied_before) {
-        (Some(RunState::Held), ..) => Mark::new("warn", "Waits for approval"),
+        _ if waits => Mark::new("warn", "Waits for approval"),
         (Some(RunState::Failed), ..) => Mark::new("bad", "Last run failed"),
         (Some(state), ..) if !state.is_over() && state != RunState::Ready => Mark::state(state),
         (_, false, _) => Mark::new("warn", "Not mapped"),
