@@ -40,7 +40,8 @@ const LAST_CALL: Duration = Duration::from_secs(10);
 
 /// Everything the server answers.
 pub fn router(state: AppState) -> Router {
-    let known = pages::routes().merge(api::routes()).layer(axum::middleware::from_fn_with_state(state.clone(), auth::caller::layer));
+    let known =
+        pages::routes().merge(api::routes()).layer(axum::middleware::from_fn_with_state(state.clone(), auth::caller::layer));
     let compress = CompressionLayer::new().compress_when(DefaultPredicate::new().and(NotForContentType::SSE));
     Router::new()
         .merge(known)

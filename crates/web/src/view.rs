@@ -130,7 +130,7 @@ impl Mark {
             RunState::Done => Self::new("good", "Done"),
             RunState::Failed => Self::new("bad", "Failed"),
             RunState::Rejected => Self::new("", "Rejected"),
-            RunState::Superseded => Self::new("", "Replaced by a newer plan"),
+            RunState::Superseded => Self::new("", "Superseded"),
             RunState::Stale => Self::new("", "Out of date"),
         }
     }
@@ -345,7 +345,7 @@ pub fn thousands(number: i64) -> String {
         text.push('-');
     }
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push('\u{202f}');
         }
         text.push(digit);

@@ -52,7 +52,8 @@ async fn a_run_by_program_from_start_to_applied() {
     let edit = json!({ "job_title": "Countess", "version": people["items"][0]["version"] });
     let edited = app.api(Method::PATCH, &format!("/api/v1/people/{person}"), &token, Some(edit.clone())).await;
     assert_eq!(edited.json()["fields"]["job_title"], "Countess", "{}", edited.text);
-    let stale = app.api(Method::PATCH, &format!("/api/v1/people/{person}"), &token, Some(json!({ "version": 0, "role": "x" }))).await;
+    let stale =
+        app.api(Method::PATCH, &format!("/api/v1/people/{person}"), &token, Some(json!({ "version": 0, "role": "x" }))).await;
     assert_eq!(stale.status, StatusCode::CONFLICT, "somebody else's edit is not lost");
     let users = app.api(Method::GET, &format!("/api/v1/tenants/{tenant}/users?outcome=synced"), &token, None).await.json();
     let user = users["items"][0]["id"].as_i64().unwrap();

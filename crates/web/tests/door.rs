@@ -45,7 +45,10 @@ async fn a_link_that_is_too_old_says_what_to_do() {
 async fn signing_in_and_out_with_cookies_that_scripts_cannot_read() {
     let app = App::start().await;
     let mut first = app.admin().await;
-    let out = { let page = first.get("/").await; first.post("/sign-out", &page, &[]).await };
+    let out = {
+        let page = first.get("/").await;
+        first.post("/sign-out", &page, &[]).await
+    };
     assert_eq!(out.location(), "/sign-in?note=signed-out");
     assert_eq!(first.get("/").await.status, StatusCode::SEE_OTHER, "the session is gone on the server too");
 
@@ -54,8 +57,11 @@ async fn signing_in_and_out_with_cookies_that_scripts_cannot_read() {
     let wrong = ada.post("/sign-in", &page, &[("name", "ada"), ("password", "wrong"), ("next", "/people")]).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     let nobody = ada.post("/sign-in", &page, &[("name", "nobody"), ("password", "wrong")]).await;
-    assert!(wrong.text.contains("The name or the password is wrong.") && nobody.text.contains("The name or the password is wrong."));
-    let right = ada.post("/sign-in", &wrong, &[("name", "ada"), ("password", "correct horse battery"), ("next", "/people")]).await;
+    assert!(
+        wrong.text.contains("The name or the password is wrong.") && nobody.text.contains("The name or the password is wrong.")
+    );
+    let right =
+        ada.post("/sign-in", &wrong, &[("name", "ada"), ("password", "correct horse battery"), ("next", "/people")]).await;
     assert_eq!((right.status, right.location()), (StatusCode::SEE_OTHER, "/people"), "{}", right.text);
     let cookie = right.header("set-cookie");
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && !cookie.contains("Secure"), "{cookie}");

@@ -98,7 +98,8 @@ async fn from_preview_to_the_reason_on_a_persons_page() {
     let id = row.source_id.as_str().to_owned();
     let directory = app.entra.tenant(0).unwrap().id;
     let change = json!({ "jobTitle": "Countess of <Lovelace>" });
-    tokio::task::block_in_place(|| app.entra.control(Method::PATCH, &format!("/tenants/{directory}/users/{id}"), &change)).unwrap();
+    tokio::task::block_in_place(|| app.entra.control(Method::PATCH, &format!("/tenants/{directory}/users/{id}"), &change))
+        .unwrap();
     let page = ok(&mut ada, &format!("/tenants/{tenant}")).await;
     ada.post(&format!("/tenants/{tenant}/runs"), &page, &[("kind", "delta"), ("preview", "no")]).await;
     app.work().await;
@@ -115,7 +116,8 @@ async fn every_page_of_a_used_server_renders() {
     let page = ok(&mut ada, "/settings").await;
     ada.post(&format!("/tenants/{tenant}/runs"), &page, &[("kind", "full"), ("preview", "yes")]).await;
     app.work().await;
-    let paths = ["/", "/tenants", "/people", "/runs", "/runs?state=held", "/review", "/policy", "/settings", "/connect", "/users/1"];
+    let paths =
+        ["/", "/tenants", "/people", "/runs", "/runs?state=held", "/review", "/policy", "/settings", "/connect", "/users/1"];
     for path in paths {
         ok(&mut ada, path).await;
     }

@@ -246,7 +246,12 @@ const PATCH_TEXT: Text = Text::line(500);
     request_body = PersonPatch,
     responses((status = 200, body = Person), Known, Named, Bodied, Contested)
 )]
-pub async fn edit(operator: Operator, State(state): State<AppState>, Id(id): Id, mut body: Body) -> Result<Json<Person>, ApiError> {
+pub async fn edit(
+    operator: Operator,
+    State(state): State<AppState>,
+    Id(id): Id,
+    mut body: Body,
+) -> Result<Json<Person>, ApiError> {
     let mut edit = PersonEdit { version: body.optional_integer("version", 0), ..PersonEdit::default() };
     for name in PATCH_TEXTS {
         match body.peek(name) {

@@ -116,7 +116,12 @@ pub async fn get(_: Viewer, State(state): State<AppState>, Id(id): Id) -> Result
     request_body = Mapping,
     responses((status = 200, body = Tenant), Known, Named, Bodied, Contested)
 )]
-pub async fn map(operator: Operator, State(state): State<AppState>, Id(id): Id, mut body: Body) -> Result<Json<Tenant>, ApiError> {
+pub async fn map(
+    operator: Operator,
+    State(state): State<AppState>,
+    Id(id): Id,
+    mut body: Body,
+) -> Result<Json<Tenant>, ApiError> {
     let client = body.text("client", &CLIENT);
     let create = body.switch("create", false);
     body.finish()?;

@@ -86,13 +86,8 @@ pub enum OutcomeWord {
 }
 
 /// The words of outcomes, for the API and the page alike.
-pub const OUTCOMES: &[(&str, &str)] = &[
-    ("synced", "synced"),
-    ("excluded", "excluded"),
-    ("in_review", "in_review"),
-    ("gone", "gone"),
-    ("failed", "failed"),
-];
+pub const OUTCOMES: &[(&str, &str)] =
+    &[("synced", "synced"), ("excluded", "excluded"), ("in_review", "in_review"), ("gone", "gone"), ("failed", "failed")];
 
 /// What object ids are like, for cursors: they come from the directory and go back to it.
 const CURSOR: Text = Text { max: 200, form: Form::Word };

@@ -117,7 +117,8 @@ fn obtain(parts: &Parts, needed: Scope) -> Result<Caller, Refused> {
         ))),
         None => {
             // Only pages can be gone back to; what a form would have done is not done later by surprise.
-            let next = if parts.method == http::Method::GET { parts.uri.path_and_query().map_or("/", |p| p.as_str()) } else { "/" };
+            let next =
+                if parts.method == http::Method::GET { parts.uri.path_and_query().map_or("/", |p| p.as_str()) } else { "/" };
             Err(Refused::SignIn(link("/sign-in", &[("next", if next == "/" { "" } else { next })])))
         }
         Some(caller) if caller.scope >= needed => Ok(caller.clone()),

@@ -26,7 +26,8 @@ pub async fn find(state: &AppState, headers: &HeaderMap) -> Result<Option<Caller
 }
 
 async fn by_token(state: &AppState, authorization: &HeaderValue) -> Result<Caller, ApiError> {
-    let refused = || ApiError::Unauthenticated("this API token is not valid, has ended or was removed; create a new one under Settings");
+    let refused =
+        || ApiError::Unauthenticated("this API token is not valid, has ended or was removed; create a new one under Settings");
     let text = authorization.to_str().map_err(|_| refused())?;
     let (scheme, token) = text.split_once(' ').ok_or_else(refused)?;
     if !scheme.eq_ignore_ascii_case("bearer") || token.len() > 200 {

@@ -86,9 +86,21 @@ fn fields(value: &dyn Fn(&str) -> String) -> Vec<FormField> {
         field("name", "Name", "text", "How you call this tenant, such as the customer's name.", true),
         field("tenant", "Tenant", "text", "Directory (tenant) ID, or one of its domains.", true),
         field("client_id", "Client ID", "text", "Application (client) ID of the app registration.", true),
-        field("secret", "Client secret", "password", "The secret's value, not its ID. Stored encrypted, never shown again.", true),
+        field(
+            "secret",
+            "Client secret",
+            "password",
+            "The secret's value, not its ID. Stored encrypted, never shown again.",
+            true,
+        ),
         field("graph_url", "Graph address", "text", "Only for national clouds, such as https://graph.microsoft.us.", false),
-        field("login_url", "Sign-in address", "text", "Only for national clouds, such as https://login.microsoftonline.us.", false),
+        field(
+            "login_url",
+            "Sign-in address",
+            "text",
+            "Only for national clouds, such as https://login.microsoftonline.us.",
+            false,
+        ),
     ]
 }
 

@@ -174,12 +174,7 @@ fn fault_of(name: &str, password: &str, again: &str) -> Option<String> {
 }
 
 /// A page for somebody who is not signed in, with a token bound to their browser, and the cookie that does so if it is new.
-fn door_page(
-    state: &AppState,
-    viewer: Option<Viewer>,
-    headers: &HeaderMap,
-    title: &str,
-) -> (Page, Vec<http::HeaderValue>) {
+fn door_page(state: &AppState, viewer: Option<Viewer>, headers: &HeaderMap, title: &str) -> (Page, Vec<http::HeaderValue>) {
     let page = |csrf| Page { title: title.into(), csrf, ..Page::default() };
     // Somebody who is signed in may look at the door too; their forms' token is their session's.
     if let Some(csrf) = viewer.and_then(|v| v.csrf.clone()) {

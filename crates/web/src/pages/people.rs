@@ -226,4 +226,3 @@ async fn link_card(state: &AppState, link: &Link) -> Result<LinkCard, ApiError> 
         next,
     })
 }
-

@@ -109,7 +109,8 @@ fn status(state: &ChangeState) -> (Option<Mark>, Option<String>) {
 
 fn plan_row(row: store::PlanRow, names: &Names) -> PlanRow {
     let (status, error) = status(&row.state);
-    let new_name = [Field::FIRST_NAME, Field::LAST_NAME].iter().filter_map(|f| row.change.set.get(f)?.as_str()).collect::<Vec<_>>();
+    let new_name =
+        [Field::FIRST_NAME, Field::LAST_NAME].iter().filter_map(|f| row.change.set.get(f)?.as_str()).collect::<Vec<_>>();
     let who = if row.user_name.is_empty() { new_name.join(" ") } else { row.user_name.clone() };
     PlanRow {
         who,

@@ -113,6 +113,7 @@ pub async fn show(viewer: Viewer, State(state): State<AppState>, Id(id): Id, par
         waiting,
         has_plan,
         plan_text: if waiting { "Look at the plan" } else { "Look at the changes" },
+        failed: run.state == RunState::Failed,
         error: run.error.clone(),
         holds: run.holds.iter().map(ToString::to_string).collect(),
         stands_for: run.weights.as_ref().map(|w| w.stands_for.clone()).unwrap_or_default(),
@@ -133,8 +134,11 @@ fn figures(run: &RunReport) -> Vec<Figure> {
         .filter(|(_, n)| *n > 0)
         .map(|(verb, n)| {
             let removal = matches!(Mark::verb(verb).tone, "bad");
-            Figure::new(n, format!("to {}", verb.label().to_lowercase()), plan(&[("verb", verb.as_str())]))
-                .tone(if removal { "bad" } else { "" })
+            Figure::new(n, format!("to {}", verb.label().to_lowercase()), plan(&[("verb", verb.as_str())])).tone(if removal {
+                "bad"
+            } else {
+                ""
+            })
         })
         .collect();
     let users = |outcome| link(&format!("/tenants/{}/users", run.tenant), &[("outcome", outcome)]);

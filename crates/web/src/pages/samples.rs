@@ -43,7 +43,8 @@ fn figures(name: &str) -> Vec<Figure> {
 }
 
 fn diff(name: &str) -> Vec<DiffRow> {
-    let row = |before: Option<&str>, after: &str| DiffRow { field: name.into(), before: before.map(Into::into), after: after.into() };
+    let row =
+        |before: Option<&str>, after: &str| DiffRow { field: name.into(), before: before.map(Into::into), after: after.into() };
     vec![row(None, name), row(Some(name), ""), row(Some(name), name)]
 }
 
@@ -111,7 +112,7 @@ fn samples(name: &str, empty: bool) -> Vec<(&'static str, String)> {
             figures: figures(name), tenant_rows: TenantRows { tenants: tenant_rows(name) }.render().expect("rows"),
         }
         Tenants {
-            page: page(name), empty: empty, rows: TenantRows { tenants: tenant_rows(name) }.render().expect("rows"), pager: pager(),
+            page: page(name), empty, rows: TenantRows { tenants: tenant_rows(name) }.render().expect("rows"), pager: pager(),
         }
         Connect {
             page: page(name), error: some(), permissions: permissions(name), yes: mark(),
@@ -144,7 +145,7 @@ fn samples(name: &str, empty: bool) -> Vec<(&'static str, String)> {
         Runs { page: page(name), chips: chips(name), rows: String::new(), pager: pager() }
         RunPage {
             page: page(name), id: 1, tenant: named(), state: mark(), state_word: "planning", lead: When::ago(0), over: !empty,
-            waiting: false, has_plan: !empty, plan_text: "Look", error: some(), holds: of(empty, vec![text()]),
+            waiting: false, has_plan: !empty, plan_text: "Look", failed: true, error: some(), holds: of(empty, vec![text()]),
             stands_for: of(empty, vec![text()]), stage: text(), figures: of(empty, figures(name)),
             reports: of(empty, vec![ReportRow { href: "/users/1".into(), user: text(), field: text(), detail: text() }]),
             reports_note: text(), facts: vec![("Began", When::at(0))],
@@ -217,8 +218,14 @@ fn every_template_renders_every_sample_and_no_name_becomes_markup() {
                 for harm in ["<script>alert", "<img src=x", "onerror=alert(1)>", "href=\"javascript:"] {
                     assert!(!html.contains(harm), "{template} lets {harm} through");
                 }
-                assert!(!html.contains("style=\"") && !html.contains("<style"), "{template} has a style that the browser would refuse");
-                assert!(!html.contains("onclick") && !html.contains("hx-on"), "{template} has a script that the browser would refuse");
+                assert!(
+                    !html.contains("style=\"") && !html.contains("<style"),
+                    "{template} has a style that the browser would refuse"
+                );
+                assert!(
+                    !html.contains("onclick") && !html.contains("hx-on"),
+                    "{template} has a script that the browser would refuse"
+                );
             }
         }
     }
@@ -240,7 +247,10 @@ fn every_form_carries_its_token_and_every_field_a_label() {
 #[test]
 fn a_page_can_be_walked_without_a_mouse() {
     for (template, html) in samples("Ada", false).into_iter().filter(|(_, html)| html.contains("<!doctype")) {
-        assert!(html.contains("href=\"#main\"") && html.contains("<main id=\"main\""), "{template} has no skip link or main landmark");
+        assert!(
+            html.contains("href=\"#main\"") && html.contains("<main id=\"main\""),
+            "{template} has no skip link or main landmark"
+        );
         assert_eq!(html.matches("<h1").count(), 1, "{template} has not exactly one main heading");
         assert!(html.contains("<html lang=\"en\">") && html.contains("<title>"), "{template}");
     }

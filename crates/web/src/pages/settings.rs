@@ -35,12 +35,7 @@ pub async fn show(admin: Admin, State(state): State<AppState>, params: Params) -
     Ok(settings(&state, &admin, shown, |page| Page { note, ..page }).await?.into_response())
 }
 
-async fn settings(
-    state: &AppState,
-    caller: &Caller,
-    shown: Shown,
-    with: impl FnOnce(Page) -> Page,
-) -> PageResult {
+async fn settings(state: &AppState, caller: &Caller, shown: Shown, with: impl FnOnce(Page) -> Page) -> PageResult {
     let tokens = state.store().api_tokens().await?.into_iter().map(|t| TokenRow {
         id: t.id,
         name: t.name,
@@ -54,7 +49,8 @@ async fn settings(
     let more = audit.len() > usize::try_from(AUDIT).unwrap_or(0);
     audit.truncate(usize::try_from(AUDIT).unwrap_or(0));
     let next = audit.last().filter(|_| more).map(|a| a.id.to_string());
-    let audit = audit.into_iter().map(|a| AuditRow { at: When::ago(a.at), what: what(&a.action, &a.subject, &a.detail), who: a.actor });
+    let audit =
+        audit.into_iter().map(|a| AuditRow { at: When::ago(a.at), what: what(&a.action, &a.subject, &a.detail), who: a.actor });
     let template = Settings {
         page: with(page(state, caller, Section::Settings, "Settings").await?),
         new_token: shown.token,

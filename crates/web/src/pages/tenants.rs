@@ -1,7 +1,7 @@
 //! `/tenants`: all, one, its mapping, and starting a run.
 
-use crate::api::tenants::CLIENT;
 use crate::api::input::Id;
+use crate::api::tenants::CLIENT;
 use crate::auth::{Operator, Viewer};
 use crate::pages::form::{Form, Params};
 use crate::pages::overview::{held_run, row, standing};
@@ -62,9 +62,10 @@ pub async fn show(viewer: Viewer, State(state): State<AppState>, Id(id): Id, par
             Figure::new(standings.of("failed"), "failed", users("failed")).tone("bad"),
         ]
     };
-    let excluded = standings.excluded().into_iter().map(|(name, n)| {
-        Figure::new(n, name, link(&format!("/tenants/{id}/users"), &[("outcome", "excluded"), ("by", name)]))
-    });
+    let excluded = standings
+        .excluded()
+        .into_iter()
+        .map(|(name, n)| Figure::new(n, name, link(&format!("/tenants/{id}/users"), &[("outcome", "excluded"), ("by", name)])));
     let waits = match state.engine().waiting_run(tenant.key).await? {
         Some(run) => Some(held_run(&state.engine().run(run).await?)),
         None => None,
@@ -108,7 +109,14 @@ fn buttons(applied_before: bool) -> Vec<RunButton> {
     let sync = if applied_before { "btn-primary" } else { "btn-quiet" };
     vec![
         button("delta", "yes", preview, "eye", "Preview", Some("Reads and plans; writes nothing")),
-        button("delta", "no", sync, "sync", "Sync now", Some("Reads what changed, plans, and writes what the guard lets through")),
+        button(
+            "delta",
+            "no",
+            sync,
+            "sync",
+            "Sync now",
+            Some("Reads what changed, plans, and writes what the guard lets through"),
+        ),
         button("full", "no", "btn-quiet", "sync", "Full sync", Some("Reads everything; finds missing users and drift")),
     ]
 }
@@ -136,7 +144,11 @@ fn summary(policy: &Policy, preset: &str) -> Vec<String> {
     }
     let contact = &policy.lifecycle.contact;
     let gone = |on| if on == OnGone::Deactivate { "deactivated" } else { "left as they are" };
-    sentences.push(format!("Contacts deleted in Entra are {}, disabled ones are {}.", gone(contact.on_deleted), gone(contact.on_disabled)));
+    sentences.push(format!(
+        "Contacts deleted in Entra are {}, disabled ones are {}.",
+        gone(contact.on_deleted),
+        gone(contact.on_disabled)
+    ));
     sentences.push(match contact.on_unmapped {
         OnUnmapped::RevokeAccess => "Contacts whom no rule selects any more lose their access.".into(),
         OnUnmapped::Deactivate => "Contacts whom no rule selects any more are deactivated.".into(),
@@ -175,4 +187,3 @@ pub async fn named(state: &AppState, tenant: TenantKey) -> Result<(i64, String),
     let name = state.store().tenant(tenant).await.map_or_else(|_| format!("tenant {tenant}"), |t| t.name);
     Ok((tenant.0, name))
 }
-

@@ -36,7 +36,8 @@ fn outcome(word: &str) -> Option<Outcome> {
 /// `GET /tenants/{id}/users`.
 pub async fn list(viewer: Viewer, State(state): State<AppState>, Id(id): Id, params: Params) -> PageResult {
     let tenant = state.store().tenant(TenantKey(id)).await?;
-    let page = Page { note: params.note(), ..page(&state, &viewer, Section::Tenants, format!("Users of {}", tenant.name)).await? };
+    let page =
+        Page { note: params.note(), ..page(&state, &viewer, Section::Tenants, format!("Users of {}", tenant.name)).await? };
     let path = format!("/tenants/{id}/users");
     let (word, by, q, after) = (params.text("outcome"), params.text("by"), params.text("q"), params.text("after"));
     let mut users = match q.is_empty() {
@@ -56,7 +57,12 @@ pub async fn list(viewer: Viewer, State(state): State<AppState>, Id(id): Id, par
     users.truncate(usize::try_from(ROWS).unwrap_or(0));
     let next = users.last().filter(|_| more).map(|u| u.source_id.as_str().to_owned());
     let standings = standing(&state, tenant.key).await?;
-    let all = Chip { href: path.clone(), text: "All".into(), count: thousands(standings.all), current: word.is_empty() && q.is_empty() };
+    let all = Chip {
+        href: path.clone(),
+        text: "All".into(),
+        count: thousands(standings.all),
+        current: word.is_empty() && q.is_empty(),
+    };
     let chips = OUTCOMES.into_iter().map(|(o, text)| Chip {
         href: link(&path, &[("outcome", o.as_str())]),
         text: text.into(),
