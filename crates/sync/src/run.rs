@@ -276,11 +276,13 @@ impl Engine {
         }
         if run.state == RunState::Propagating {
             // Nothing takes records further yet: the embedded records are the PSA.
-            self.advance(&job.lease.clone(), run, RunState::Done, RunChange::default()).await?;
-            if job.tenant.first_applied_run.is_none() && self.store().tenant(job.tenant.key).await?.first_applied_run.is_some() {
-                // From the first approved plan on, changes reach the records by themselves (L05, ruling 94).
+            let tenant = self.store().tenant(job.tenant.key).await?;
+            if tenant.first_applied_run == Some(run.id) && !tenant.enabled {
+                // From the first approved plan on, changes reach the records by themselves (L05, ruling 94). Asked of the stored state
+                // and before the run is done, so that a run that was killed on the way does it when it goes on.
                 self.schedule_tenant(job.tenant.key, true, &Actor::schedule()).await?;
             }
+            self.advance(&job.lease.clone(), run, RunState::Done, RunChange::default()).await?;
             let counts = self.store().run_counts(run.id).await?;
             metrics::counter!("rollcall_changes_applied_total").increment(counts.applied.unsigned_abs());
             tracing::info!(
