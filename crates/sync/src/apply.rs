@@ -8,7 +8,7 @@ use model::run::RunState;
 use store::Run;
 
 /// Changes written in one transaction: long enough for speed, short enough that others get to the database in between.
-const BATCH: i64 = 2_000;
+const BATCH: i64 = 1_000;
 
 impl Job {
     /// Writes what is left of the run's plan.

@@ -20,7 +20,7 @@ use store::{Lease, Pass, RuleGroup, Store, Tenant};
 
 /// Users decided at once: large enough that a query's cost does not count, small enough that the two batches in memory at any time are
 /// a few megabytes.
-const BATCH: i64 = 1_000;
+const BATCH: i64 = 500;
 
 /// A plan that is stored.
 #[derive(Debug)]
