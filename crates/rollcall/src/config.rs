@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The first level of every setting's name.
-const SETTINGS: &[&str] =
-    &["listen", "public_url", "master_key_file", "engine", "database", "microsoft", "sync", "auth", "log"];
+const SETTINGS: &[&str] = &["listen", "public_url", "master_key_file", "engine", "database", "microsoft", "sync", "auth", "log"];
 
 /// Everything that can be configured.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -123,7 +122,10 @@ pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Loaded> {
     let mut figment = Figment::from(Serialized::defaults(Config::default()));
     match file {
         Some(path) if !path.is_file() => {
-            bail!("The configuration file {} does not exist. Name another with --config, or leave the option out.", path.display())
+            bail!(
+                "The configuration file {} does not exist. Name another with --config, or leave the option out.",
+                path.display()
+            )
         }
         Some(path) => figment = figment.merge(Toml::file_exact(path)),
         None => figment = figment.merge(Toml::file("rollcall.toml")),
@@ -202,7 +204,8 @@ impl Loaded {
         let width = lines.iter().map(|(k, v)| k.len() + v.len() + 3).max().unwrap_or(0);
         for (key, value) in lines {
             let from = self.figment.find_metadata(&key).map(source_name).unwrap_or_else(|| "the default".into());
-            let from = if key == "public_url" && value == format!("\"http://{}\"", self.config.listen) { "listen".into() } else { from };
+            let from =
+                if key == "public_url" && value == format!("\"http://{}\"", self.config.listen) { "listen".into() } else { from };
             let line = format!("{key} = {value}");
             writeln!(out, "{line:width$}  # from {from}")?;
         }

@@ -88,7 +88,8 @@ impl House {
             kept = path.with_extension(format!("key.old{n}"));
         }
         fs::rename(path, &kept).with_context(|| format!("The old key could not be moved to {}", kept.display()))?;
-        fs::rename(&next, path).with_context(|| format!("The new key is in {}: move it to {}", next.display(), path.display()))?;
+        fs::rename(&next, path)
+            .with_context(|| format!("The new key is in {}: move it to {}", next.display(), path.display()))?;
         Ok(kept)
     }
 }
@@ -140,7 +141,8 @@ fn master_key(path: &Path) -> Result<SecretBox<[u8; 32]>> {
         Ok(text) => parse_key(path, &text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-                fs::create_dir_all(folder).with_context(|| format!("The folder {} for the master key could not be made", folder.display()))?;
+                fs::create_dir_all(folder)
+                    .with_context(|| format!("The folder {} for the master key could not be made", folder.display()))?;
             }
             let key = random_key()?;
             match write_key(path, &key, false) {
@@ -189,7 +191,11 @@ fn write_key(path: &Path, key: &SecretBox<[u8; 32]>, replace: bool) -> Result<()
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = fs::OpenOptions::new();
     options.write(true).mode(0o600);
-    if replace { options.create(true).truncate(true) } else { options.create_new(true) };
+    if replace {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
+    };
     let mut file = options.open(path).with_context(|| format!("The master key could not be written to {}", path.display()))?;
     writeln!(file, "{}", hex::encode(key.expose_secret()))?;
     file.sync_all()?;

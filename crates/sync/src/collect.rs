@@ -40,7 +40,8 @@ impl Job {
     async fn round(&mut self, feed: Feed, started_at: i64) -> Result<Option<FeedState>> {
         let state = self.store.feed_state(self.tenant.key, feed).await?;
         // A link carries its query: what the policy newly maps is only told by a round that asks for it.
-        let asks_anew = feed == Feed::Users && state.round > 0 && self.store.selected(self.tenant.key, feed).await? != self.selected();
+        let asks_anew =
+            feed == Feed::Users && state.round > 0 && self.store.selected(self.tenant.key, feed).await? != self.selected();
         if asks_anew {
             return self.begin(feed, true).await.map(Some);
         }

@@ -223,11 +223,9 @@ impl Engine {
     /// A tenant as people name it: id, domain, or the connection's name.
     pub(crate) async fn find_tenant(&self, named: &str) -> Result<Tenant> {
         self.store().find_tenant(named).await.map_err(|error| match error {
-            store::StoreError::NotFound { .. } => Error::Unknown {
-                what: "tenant",
-                name: named.to_owned(),
-                next: "See what there is: rollcall tenants list",
-            },
+            store::StoreError::NotFound { .. } => {
+                Error::Unknown { what: "tenant", name: named.to_owned(), next: "See what there is: rollcall tenants list" }
+            }
             other => other.into(),
         })
     }

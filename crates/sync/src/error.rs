@@ -32,7 +32,9 @@ pub enum Error {
     #[error("The policy of this tenant cannot be used: {}", faults(.0))]
     Policy(Vec<policy::Fault>),
     /// Another process is at this tenant.
-    #[error("Another Rollcall process is working on this tenant. It was waited for; try again when it is done: rollcall runs list")]
+    #[error(
+        "Another Rollcall process is working on this tenant. It was waited for; try again when it is done: rollcall runs list"
+    )]
     Busy,
     /// A run is not in a state in which this can be done.
     #[error("Run {run} is {state}, so it cannot be {verb}. Only a plan that waits (held or ready) can.")]
@@ -45,7 +47,9 @@ pub enum Error {
         verb: &'static str,
     },
     /// The hash that was approved is not the plan's.
-    #[error("Run {run} holds another plan than the one named. Look at it again (rollcall runs show {run}) and use the hash shown there.")]
+    #[error(
+        "Run {run} holds another plan than the one named. Look at it again (rollcall runs show {run}) and use the hash shown there."
+    )]
     WrongHash {
         /// The run.
         run: RunId,

@@ -3,6 +3,7 @@
 //! Nothing here decides: the planner does, batch by batch, from facts the store answers. While one batch is stored the next one is
 //! read. A killed run plans again from the committed mirror, which gives the same plan.
 
+use crate::ahead::ahead;
 use crate::engine::{Engine, Job};
 use crate::error::{Error, Result};
 use crate::hash::PlanHash;
@@ -13,7 +14,6 @@ use model::run::{RunKind, RunState};
 use model::{ClientId, GroupKey, SourceId, UserKey, text};
 use planner::{Claims, Planner, guard};
 use sources::Select;
-use crate::ahead::ahead;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use store::{Lease, Pass, RuleGroup, Store, Tenant};
@@ -157,7 +157,8 @@ impl Job {
             return Ok(Vec::new());
         }
         let keys: Vec<GroupKey> = before.iter().map(|b| b.group).collect();
-        let names: HashMap<GroupKey, String> = self.store.groups_by_key(&keys).await?.into_iter().map(|g| (g.key, g.name)).collect();
+        let names: HashMap<GroupKey, String> =
+            self.store.groups_by_key(&keys).await?.into_iter().map(|g| (g.key, g.name)).collect();
         let before: Vec<guard::RuleGroup> = before
             .into_iter()
             .map(|b| guard::RuleGroup {
@@ -200,7 +201,8 @@ pub(crate) async fn tenant_facts(engine: &Engine, tenant: &Tenant, loaded: &poli
     let (mut groups, nested) = store.group_facts(tenant.key, &ids, &names).await?;
     // Groups on the way up are named in reasons.
     let named: HashSet<GroupKey> = groups.iter().map(|g| g.key).collect();
-    let between: HashSet<GroupKey> = nested.iter().flat_map(|(outer, inner)| [*outer, *inner]).filter(|k| !named.contains(k)).collect();
+    let between: HashSet<GroupKey> =
+        nested.iter().flat_map(|(outer, inner)| [*outer, *inner]).filter(|k| !named.contains(k)).collect();
     groups.extend(store.groups_by_key(&between.into_iter().collect::<Vec<_>>()).await?);
     let mut clients = HashMap::new();
     let mut sites = HashMap::new();

@@ -2,9 +2,9 @@
 
 use crate::engine::Engine;
 use crate::error::Result;
+use model::plan::{Change, Verb};
 use model::plan::{Hold, Weights};
 use model::run::{Counts, RunKind, RunState};
-use model::plan::{Change, Verb};
 use model::{PersonId, RunId, TenantKey, Value};
 use serde::Serialize;
 use store::{ChangeState, PlanFilter, PlanRow, Run, RunFilter};

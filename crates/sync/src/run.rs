@@ -10,8 +10,8 @@
 
 use crate::actor::Actor;
 use crate::engine::{Engine, Heartbeat, Job, lease_ms};
-use crate::plan::Planned;
 use crate::error::{Error, Result};
+use crate::plan::Planned;
 use crate::progress::Teller;
 use crate::report::RunReport;
 use model::plan::Hold;
@@ -129,7 +129,8 @@ impl Engine {
     /// The store's.
     pub async fn work_on(&self, tenant: TenantKey) -> Result<Option<RunId>> {
         let now = self.now();
-        let Some(lease) = self.store().acquire_lease(tenant, &self.settings().holder, now, lease_ms(self.settings())).await? else {
+        let Some(lease) = self.store().acquire_lease(tenant, &self.settings().holder, now, lease_ms(self.settings())).await?
+        else {
             return Ok(None);
         };
         let waiting = |state| {
@@ -240,7 +241,9 @@ impl Engine {
                 Ok(other)
             }
             Next::RejectedBefore(other) => {
-                let note = format!("The plan is the same as run {other}'s, which was rejected. It is asked again when its inputs change.");
+                let note = format!(
+                    "The plan is the same as run {other}'s, which was rejected. It is asked again when its inputs change."
+                );
                 self.advance(lease, &mut run, RunState::Rejected, RunChange { error: Some(note), ..change }).await?;
                 Ok(run.id)
             }

@@ -80,7 +80,10 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
         Command::Remove { name } => {
             let connection = house.engine.connection_named(&name).await?;
             house.engine.remove_connection(connection.id, &house.actor()).await?;
-            println!("Connection {} and its secret are gone. Its records, links and history stay.", print::plain(&connection.name));
+            println!(
+                "Connection {} and its secret are gone. Its records, links and history stay.",
+                print::plain(&connection.name)
+            );
             Ok(())
         }
     }
@@ -101,7 +104,10 @@ async fn add(house: &House, args: Add) -> Result<()> {
         return print::json(&connection);
     }
     println!("Connected {} to {}.", print::plain(&connection.name), print::plain(&connection.tenant));
-    println!("  Next: rollcall connections test {0}\n        rollcall tenants map {0} --client NAME --create", print::plain(&connection.name));
+    println!(
+        "  Next: rollcall connections test {0}\n        rollcall tenants map {0} --client NAME --create",
+        print::plain(&connection.name)
+    );
     Ok(())
 }
 
@@ -130,7 +136,9 @@ async fn list(house: &House, json: bool) -> Result<()> {
     }
     print::table(
         &["Name", "Tenant", "Application", "Graph", "Status"],
-        connections.iter().map(|c| [c.name.clone(), c.tenant.clone(), c.client_id.clone(), c.graph_url.clone(), c.status.clone()]),
+        connections
+            .iter()
+            .map(|c| [c.name.clone(), c.tenant.clone(), c.client_id.clone(), c.graph_url.clone(), c.status.clone()]),
         "No connection yet. Connect a tenant: rollcall connections add --help",
     );
     Ok(())

@@ -56,7 +56,8 @@ pub async fn run(_files: Files, args: Args) -> Result<()> {
     let (folder, temporary) = match &args.data {
         Some(folder) => (folder.clone(), None),
         None => {
-            let made = tempfile::Builder::new().prefix("rollcall-demo-").tempdir().context("No temporary folder could be made")?;
+            let made =
+                tempfile::Builder::new().prefix("rollcall-demo-").tempdir().context("No temporary folder could be made")?;
             (made.path().to_path_buf(), Some(made))
         }
     };
@@ -224,7 +225,10 @@ impl Story<'_> {
             let id = 1_000 + n;
             // Writing into a text has no way to fail.
             let _ = match n {
-                3 | 11 => writeln!(csv, "{id},contact,\"{client}\",active,{mail},{first},{last},,4\n{id}-old,contact,\"{client}\",active,{mail},{last},{first},,0"),
+                3 | 11 => writeln!(
+                    csv,
+                    "{id},contact,\"{client}\",active,{mail},{first},{last},,4\n{id}-old,contact,\"{client}\",active,{mail},{last},{first},,0"
+                ),
                 6 => writeln!(csv, "{id},contact,\"{client}\",inactive,{mail},{first},{last},,9"),
                 9 => writeln!(csv, "{id},contact,Quarry Bakeries,active,{mail},{first},{last},Consultant,2"),
                 _ if n % 3 == 0 => writeln!(csv, "{id},contact,\"{client}\",active,{mail},{first},{last},,{}", n % 5),

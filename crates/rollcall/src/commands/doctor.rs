@@ -1,9 +1,12 @@
 //! `rollcall doctor`: checks what a run needs, and says what to do.
 
+use crate::clock::SystemClock;
 use crate::house::{self, Files, House};
 use crate::{exit, print};
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
+use model::Clock;
 use serde::Serialize;
+use std::time::Duration;
 
 /// Checks configuration, key, database, clock and connections.
 #[derive(Debug, clap::Args)]
@@ -47,6 +50,7 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
         if database_ok && let Ok(house) = House::with(loaded.config).await {
             for connection in house.engine.connections().await? {
                 let what = format!("connection {}", connection.name);
+                add("clock", clock(&connection.login_url, &connection.tenant).await);
                 match house.engine.test_connection(connection.id).await {
                     Ok(test) if test.ok => {
                         add(&what, Ok(format!("answers as {}", test.organization.unwrap_or_default())));
@@ -76,4 +80,21 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
         }
     }
     if all_well { Ok(()) } else { Err(exit::Ended(exit::FAILED).into()) }
+}
+
+/// Tokens are refused from about five minutes of difference on; two leave time to mend it.
+const SKEW_LIMIT_S: i64 = 120;
+
+/// Compares this machine's clock with the one of the identity platform.
+async fn clock(login_url: &str, tenant: &str) -> Result<String> {
+    let url = format!("{}/{tenant}/v2.0/.well-known/openid-configuration", login_url.trim_end_matches('/'));
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
+    let answer = client.get(url).send().await.context("Microsoft's clock could not be asked")?;
+    let date = answer.headers().get("date").and_then(|d| d.to_str().ok()).context("The answer told no time")?;
+    let theirs = jiff::fmt::rfc2822::parse(date).context("The answer's time could not be read")?.timestamp();
+    let skew = SystemClock.now().as_second() - theirs.as_second();
+    if skew.abs() >= SKEW_LIMIT_S {
+        bail!("{skew} s from Microsoft's, which makes it refuse tokens: set this machine's clock (timedatectl set-ntp true)");
+    }
+    Ok(format!("{skew} s from Microsoft's"))
 }

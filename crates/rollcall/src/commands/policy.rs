@@ -167,7 +167,12 @@ fn check(files: &[PathBuf], json: bool) -> Result<()> {
                 eprintln!("warning: {}", print::plain(&warning.to_string()));
             }
             if let Ok(loaded) = &loaded {
-                println!("{name}: fine; {} rules over preset {}, digest {}", loaded.policy.rules.len(), loaded.preset, loaded.digest);
+                println!(
+                    "{name}: fine; {} rules over preset {}, digest {}",
+                    loaded.policy.rules.len(),
+                    loaded.preset,
+                    loaded.digest
+                );
             }
         }
         results.push(serde_json::json!({
@@ -202,7 +207,11 @@ fn test(files: &[PathBuf], json: bool) -> Result<()> {
         for scenario in &scenarios {
             let result = planner::world::run_scenario(scenario);
             let ok = result.passed();
-            if ok { passed += 1 } else { failed += 1 }
+            if ok {
+                passed += 1
+            } else {
+                failed += 1
+            }
             let failures: Vec<String> = result.steps.iter().flat_map(|s| &s.failures).map(ToString::to_string).collect();
             if !ok && !json {
                 println!("FAIL {} ({})", print::plain(&result.name), result.at);

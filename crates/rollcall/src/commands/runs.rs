@@ -95,7 +95,10 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
             if json {
                 print::json(&report)?;
             } else {
-                println!("Run {} is {}: {} changes written, {} failed.", report.id, report.state, report.counts.applied, report.counts.failed);
+                println!(
+                    "Run {} is {}: {} changes written, {} failed.",
+                    report.id, report.state, report.counts.applied, report.counts.failed
+                );
             }
             if report.state == RunState::Done { Ok(()) } else { Err(exit::Ended(exit::FAILED).into()) }
         }

@@ -45,16 +45,15 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
             if json {
                 return print::json(&names);
             }
-            print::table(
-                &["Secret", "Of"],
-                names.iter().map(|n| [n.name.clone(), n.of.clone()]),
-                "No secret is stored yet.",
-            );
+            print::table(&["Secret", "Of"], names.iter().map(|n| [n.name.clone(), n.of.clone()]), "No secret is stored yet.");
             Ok(())
         }
         Command::Rotate => {
             let kept = house.rotate_master_key().await?;
-            println!("Every stored secret is wrapped with the new master key. The old key is in {}: keep it as long as", kept.display());
+            println!(
+                "Every stored secret is wrapped with the new master key. The old key is in {}: keep it as long as",
+                kept.display()
+            );
             println!("backups made before today are kept, and stop other Rollcall processes that still hold it.");
             Ok(())
         }

@@ -90,7 +90,11 @@ pub async fn serve(house: &House, listener: Option<TcpListener>, role: Role, sto
 
 /// What the pages and the API need.
 pub fn state(house: &House) -> Result<web::AppState> {
-    let public_url = house.config.public_url.parse().with_context(|| format!("public_url = \"{}\" is not an address", house.config.public_url))?;
+    let public_url = house
+        .config
+        .public_url
+        .parse()
+        .with_context(|| format!("public_url = \"{}\" is not an address", house.config.public_url))?;
     let auth = &house.config.auth;
     let parts = web::Parts {
         engine: house.engine.clone(),

@@ -88,7 +88,9 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
             Err(error) => {
                 failed = true;
                 eprintln!("rollcall: {}: {error}", tenant.name);
-                reports.push(serde_json::json!({ "tenant": tenant.name, "error": { "code": error.code(), "message": error.to_string() } }));
+                reports.push(
+                    serde_json::json!({ "tenant": tenant.name, "error": { "code": error.code(), "message": error.to_string() } }),
+                );
             }
         }
     }
@@ -174,7 +176,8 @@ impl Bar {
             };
             if entered {
                 // The templates are constants, so a fault in one shows in the first run of the tests.
-                let template = if p.of.is_some() { "{msg} {wide_bar} {human_pos}/{human_len}" } else { "{spinner} {msg} {human_pos}" };
+                let template =
+                    if p.of.is_some() { "{msg} {wide_bar} {human_pos}/{human_len}" } else { "{spinner} {msg} {human_pos}" };
                 if let Ok(style) = ProgressStyle::with_template(template) {
                     bar.set_style(style);
                 }

@@ -133,17 +133,26 @@ pub fn parse(input: impl Read, mapping: &BTreeMap<String, String>) -> Parsed {
                 }
                 if record.len() != headers.len() {
                     let (has, wants) = (record.len(), headers.len());
-                    parsed.fault(line, None, format!("has {has} cells where the header names {wants}; check the quotes and separators"));
+                    parsed.fault(
+                        line,
+                        None,
+                        format!("has {has} cells where the header names {wants}; check the quotes and separators"),
+                    );
                     continue;
                 }
                 if let Some(mut person) = person(line, &columns, &record, &mut parsed) {
                     if let Some(id) = &person.external_id
                         && let Some(first) = seen.insert(id.clone(), line)
                     {
-                        parsed.fault(line, Some("external_id"), format!("\"{id}\" stands on line {first} too; each record needs its own"));
+                        parsed.fault(
+                            line,
+                            Some("external_id"),
+                            format!("\"{id}\" stands on line {first} too; each record needs its own"),
+                        );
                         continue;
                     }
-                    let named = [Field::EMAIL, Field::USERNAME].into_iter().find_map(|f| person.fields.get(&f)?.as_str().map(text::fold));
+                    let named =
+                        [Field::EMAIL, Field::USERNAME].into_iter().find_map(|f| person.fields.get(&f)?.as_str().map(text::fold));
                     let count = repeats.entry((person.kind, named)).or_insert(0);
                     person.repeat = *count;
                     *count += 1;
@@ -186,7 +195,10 @@ fn header_columns(headers: &csv::StringRecord, mapping: &BTreeMap<String, String
             parsed.fault(
                 1,
                 Some(header),
-                format!("is no column of ours; map it with --map \"{header}=COLUMN\" (or =- to leave it out). Columns: {}", names.join(", ")),
+                format!(
+                    "is no column of ours; map it with --map \"{header}=COLUMN\" (or =- to leave it out). Columns: {}",
+                    names.join(", ")
+                ),
             );
         } else if let Some(other) = taken.insert(target.clone(), header.to_owned()) {
             parsed.fault(1, Some(header), format!("gives {target}, which \"{other}\" gives too"));
@@ -306,7 +318,9 @@ mod tests {
 
     #[test]
     fn req_p03_a_file_of_existing_people_is_read() {
-        let parsed = import("\u{feff}kind,client,Email,first_name,last_name,external_id,custom:badge\nagent,,ada@acme.example,Ada,Byron,17,A-1\n");
+        let parsed = import(
+            "\u{feff}kind,client,Email,first_name,last_name,external_id,custom:badge\nagent,,ada@acme.example,Ada,Byron,17,A-1\n",
+        );
         assert_eq!(parsed.faults, []);
         let ada = &parsed.people[0];
         assert_eq!((ada.kind, ada.line, ada.external_id.as_deref()), (Kind::Agent, 2, Some("17")));
@@ -316,7 +330,9 @@ mod tests {
 
     #[test]
     fn every_fault_names_its_line_and_column() {
-        let parsed = import("kind,client,email,tickets\nagnet,,a@b.example,1\ncontact,,a@b.example,1\ncontact,Acme,nope,x\n\"contact\",Acme\n");
+        let parsed = import(
+            "kind,client,email,tickets\nagnet,,a@b.example,1\ncontact,,a@b.example,1\ncontact,Acme,nope,x\n\"contact\",Acme\n",
+        );
         let faults: Vec<String> = parsed.faults.iter().map(ToString::to_string).collect();
         assert_eq!(
             faults,
@@ -343,6 +359,9 @@ mod tests {
     #[test]
     fn two_lines_with_one_external_id_are_a_fault() {
         let parsed = import("kind,external_id\nagent,7\nagent,7\n");
-        assert_eq!(parsed.faults[0].to_string(), "line 3, column external_id: \"7\" stands on line 2 too; each record needs its own");
+        assert_eq!(
+            parsed.faults[0].to_string(),
+            "line 3, column external_id: \"7\" stands on line 2 too; each record needs its own"
+        );
     }
 }

@@ -205,8 +205,11 @@ impl Engine {
         let connection = match self.store().find_connection(name).await? {
             Some(connection) => connection,
             None => {
-                let unknown =
-                    || Error::Unknown { what: "connection", name: name.to_owned(), next: "See what there is: rollcall connections list" };
+                let unknown = || Error::Unknown {
+                    what: "connection",
+                    name: name.to_owned(),
+                    next: "See what there is: rollcall connections list",
+                };
                 let tenant = self.find_tenant(name).await.map_err(|_| unknown())?;
                 self.store().connection(tenant.connection).await?
             }

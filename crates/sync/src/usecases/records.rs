@@ -50,7 +50,8 @@ impl Engine {
         actor: &Actor,
     ) -> Result<ImportReport> {
         let parsed = file::parse(input, mapping);
-        let mut report = ImportReport { dry_run, faults: parsed.faults, fault_count: parsed.fault_count, ..ImportReport::default() };
+        let mut report =
+            ImportReport { dry_run, faults: parsed.faults, fault_count: parsed.fault_count, ..ImportReport::default() };
         if report.fault_count > 0 {
             return Ok(report);
         }
