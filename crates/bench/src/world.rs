@@ -12,7 +12,7 @@ use tempfile::TempDir;
 const POLICY: &str = "\
 preset: msp
 scope: { guests: include, disabled: include, licensed_only: false, require: [], exclude: [] }
-fields: { email: { source: email_or_upn } }
+fields: { email: { source: mail_or_upn } }
 guard: { max_removals: off, max_removal_share: off, max_rekeys: off, max_creates_share: off, max_agent_creates: off }
 ";
 
