@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A field of a person, by the name it has in policies, the REST API and the store: one of [`standard`]'s or a custom field.
+/// A field of a person, by the name it has in policies, the REST API and the store: one of [`Field::STANDARD`] or a custom field.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Field(Cow<'static, str>);

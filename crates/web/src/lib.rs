@@ -1,13 +1,13 @@
 //! Shows and steers: the REST API under `/api/v1`, the pages, and who may do what.
 //!
-//! - [`api`] — one file a resource: wire types, handlers and their OpenAPI description side by side.
-//! - [`pages`] — one file a page, with `get` and `post`; templates in `templates/`, styles and scripts in `assets/`.
-//! - [`auth`] — sessions, API tokens, forms' tokens. A handler's arguments say who may call it.
+//! - `api` — one file a resource: wire types, handlers and their OpenAPI description side by side.
+//! - `pages` — one file a page, with `get` and `post`; templates in `templates/`, styles and scripts in `assets/`.
+//! - `auth` — sessions, API tokens, forms' tokens. A handler's arguments say who may call it.
 //!
 //! What it refuses to do: decide anything, write SQL, or speak to Microsoft. It asks [`sync::Engine`] and reads [`store::Store`].
 //!
-//! To add an operation: a handler with `#[utoipa::path]` in its resource's file, and a line in [`api`]'s list. To add a page: a
-//! template, its struct in `pages/templates.rs`, a sample in `pages/samples.rs`, and a line in [`pages`]' list.
+//! To add an operation: a handler with `#[utoipa::path]` in its resource's file, and a line in `api`'s list. To add a page: a
+//! template, its struct in `pages/templates.rs`, a sample in `pages/samples.rs`, and a line in `pages`' list.
 
 mod api;
 pub mod assets;
