@@ -58,6 +58,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         Command::Run { program, users } => {
+            println!("{}", busy()?);
             println!(
                 "{:<10} {:>7} {:<12} {:>9} {:>9} {:>9} {:>9} {:>10} {:>7}",
                 "database", "users", "what", "wall ms", "cpu ms", "peak MiB", "requests", "users/s", "×floor"
@@ -70,6 +71,14 @@ fn main() -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// How busy the machine is already: figures taken beside other work say little.
+fn busy() -> Result<String> {
+    let load = std::fs::read_to_string("/proc/loadavg")?;
+    let one_minute = load.split_whitespace().next().unwrap_or_default();
+    let cores = std::thread::available_parallelism()?;
+    Ok(format!("{cores} cores, load {one_minute} before the start (well under 1 for figures to trust)"))
 }
 
 /// One directory size on one database: the floor, then a first sync, a cycle in which nothing changed, and one in which 1 % did.
