@@ -85,6 +85,8 @@ fn relocate(tenant: &Tenant, state: &mut State, now: i64, user: u32, dice: u64) 
         let _ = tenant.link(state, now, *old, object, false);
     }
     let start = (dice >> 24) as u32 % tenant.groups;
-    let free = (0..tenant.groups).map(|i| (start + i) % tenant.groups).find(|g| !groups.contains(g) && state.group_life(*g) == Life::Live && !tenant.is_dynamic(*g));
+    let free = (0..tenant.groups)
+        .map(|i| (start + i) % tenant.groups)
+        .find(|g| !groups.contains(g) && state.group_life(*g) == Life::Live && !tenant.is_dynamic(*g));
     free.is_some_and(|g| tenant.link(state, now, g, object, true).is_ok())
 }

@@ -14,7 +14,10 @@ pub struct Clock {
 impl Clock {
     /// A clock that shows the machine's time. The only place of this crate that reads it.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock; everything else is given this one")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the machine's clock; everything else is given this one"
+    )]
     pub fn start() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { started: Instant::now(), started_at_ms: since_epoch.as_millis() as i64, advanced_ms: AtomicI64::new(0) }

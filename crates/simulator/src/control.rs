@@ -32,7 +32,10 @@ fn route(sim: &Sim, method: &str, path: &str, body: &[u8]) -> Result<Value, Refu
         ("GET", ["tenants"]) => Ok(json!({"tenants": sim.tenants().iter().map(|t| sim.describe(t)).collect::<Vec<_>>()})),
         ("GET", ["clock"]) => Ok(now(sim)),
         ("POST", ["clock"]) => {
-            let seconds = object(body)?.get("advance_seconds").and_then(Value::as_u64).ok_or_else(|| bad("give advance_seconds, a whole number"))?;
+            let seconds = object(body)?
+                .get("advance_seconds")
+                .and_then(Value::as_u64)
+                .ok_or_else(|| bad("give advance_seconds, a whole number"))?;
             sim.clock.advance_ms(i64::try_from(seconds.min(1 << 40)).unwrap_or_default() * 1000);
             for tenant in sim.tenants() {
                 tenant.purge_old(&mut tenant.write(), sim.clock.now_ms());
@@ -102,7 +105,11 @@ fn in_tenant(sim: &Sim, tenant: &Tenant, method: &str, parts: &[&str], body: &[u
             tenant.put_user(state, &mut out, user, u128::MAX, Unset::Absent);
             out.push(b'}');
             let mut value: Value = serde_json::from_slice(&out).unwrap_or_default();
-            value["memberOf"] = tenant.groups_of(state, Object::User(user)).into_iter().map(|g| json!(guid(tenant.id_of(Object::Group(g))))).collect();
+            value["memberOf"] = tenant
+                .groups_of(state, Object::User(user))
+                .into_iter()
+                .map(|g| json!(guid(tenant.id_of(Object::Group(g)))))
+                .collect();
             value["manager"] = tenant.manager(state, user).map_or(Value::Null, |m| json!(guid(tenant.id_of(Object::User(m)))));
             value["life"] = json!(life(state.user_life(user)));
             Ok(value)
@@ -122,7 +129,9 @@ fn in_tenant(sim: &Sim, tenant: &Tenant, method: &str, parts: &[&str], body: &[u
             Ok(Value::Null)
         }
         ("DELETE", [kind @ ("users" | "groups"), key]) => done(tenant.delete(state, now, object_of(tenant, state, kind, key)?)),
-        ("POST", [kind @ ("users" | "groups"), key, "restore"]) => done(tenant.restore(state, now, object_of(tenant, state, kind, key)?)),
+        ("POST", [kind @ ("users" | "groups"), key, "restore"]) => {
+            done(tenant.restore(state, now, object_of(tenant, state, kind, key)?))
+        }
         ("POST", [kind @ ("users" | "groups"), key, "purge"]) => {
             let object = object_of(tenant, state, kind, key)?;
             if state.life(object) == Life::Live {
@@ -139,7 +148,9 @@ fn in_tenant(sim: &Sim, tenant: &Tenant, method: &str, parts: &[&str], body: &[u
             Object::User(_) => Err((404, format!("no group {key}"))),
         },
         ("POST", ["groups", key, "members"]) => {
-            let Object::Group(group) = object_of(tenant, state, "groups", key)? else { return Err((404, format!("no group {key}"))) };
+            let Object::Group(group) = object_of(tenant, state, "groups", key)? else {
+                return Err((404, format!("no group {key}")));
+            };
             let body = object(body)?;
             for (field, linked) in [("add", true), ("remove", false)] {
                 for key in body.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
@@ -150,16 +161,23 @@ fn in_tenant(sim: &Sim, tenant: &Tenant, method: &str, parts: &[&str], body: &[u
             Ok(Value::Null)
         }
         ("DELETE", ["groups", key, "members", member]) => {
-            let Object::Group(group) = object_of(tenant, state, "groups", key)? else { return Err((404, format!("no group {key}"))) };
+            let Object::Group(group) = object_of(tenant, state, "groups", key)? else {
+                return Err((404, format!("no group {key}")));
+            };
             let member = any_object(tenant, state, member)?;
             done(tenant.link(state, now, group, member, false))
         }
         ("POST", ["churn"]) => {
-            let percent = object(body)?.get("percent").and_then(Value::as_f64).filter(|p| (0.0..=100.0).contains(p)).ok_or_else(|| bad("give percent, between 0 and 100"))?;
+            let percent = object(body)?
+                .get("percent")
+                .and_then(Value::as_f64)
+                .filter(|p| (0.0..=100.0).contains(p))
+                .ok_or_else(|| bad("give percent, between 0 and 100"))?;
             serde_json::to_value(crate::churn::churn(tenant, state, now, percent)).map_err(|e| bad(&e.to_string()))
         }
         ("POST", ["lag"]) => {
-            let seconds = object(body)?.get("seconds").and_then(Value::as_u64).ok_or_else(|| bad("give seconds, a whole number"))?;
+            let seconds =
+                object(body)?.get("seconds").and_then(Value::as_u64).ok_or_else(|| bad("give seconds, a whole number"))?;
             state.lag_ms = i64::try_from(seconds.min(1 << 40)).unwrap_or_default() * 1000;
             Ok(Value::Null)
         }
@@ -177,7 +195,14 @@ fn in_tenant(sim: &Sim, tenant: &Tenant, method: &str, parts: &[&str], body: &[u
             if let Some(app) = body.get("app").and_then(Value::as_bool) {
                 state.consent_revoked = !app;
             }
-            let names = |field: &str| -> Vec<String> { body.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(|n| n.as_str().map(str::to_owned)).collect() };
+            let names = |field: &str| -> Vec<String> {
+                body.get(field)
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|n| n.as_str().map(str::to_owned))
+                    .collect()
+            };
             let mut granted = state.granted();
             let (grant, revoke) = (names("grant"), names("revoke"));
             granted.retain(|g| !revoke.contains(g) && !grant.contains(g));
@@ -286,7 +311,13 @@ pub fn state_piece(tenant: &Tenant, step: u32, mask: u128) -> Option<Vec<u8>> {
         let any = (0..group).any(|g| state.group_life(g) == Life::Live);
         if state.group_life(group) == Life::Live {
             out.extend_from_slice(if any { b",{".as_slice() } else { b"{" });
-            tenant.put_group(&state, &mut out, group, GroupProp::DisplayName.bit() | GroupProp::CreatedDateTime.bit(), Unset::Absent);
+            tenant.put_group(
+                &state,
+                &mut out,
+                group,
+                GroupProp::DisplayName.bit() | GroupProp::CreatedDateTime.bit(),
+                Unset::Absent,
+            );
             let mut members = vec![];
             tenant.members_from(&state, group, 0, |m, _| {
                 members.push(guid(tenant.id_of(m)));
@@ -302,7 +333,12 @@ pub fn state_piece(tenant: &Tenant, step: u32, mask: u128) -> Option<Vec<u8>> {
     if group > groups {
         return None;
     }
-    let mut deleted: Vec<String> = state.users.iter().filter(|(_, c)| matches!(c.life, Life::SoftDeleted(_))).map(|(u, _)| guid(tenant.id_of(Object::User(*u)))).collect();
+    let mut deleted: Vec<String> = state
+        .users
+        .iter()
+        .filter(|(_, c)| matches!(c.life, Life::SoftDeleted(_)))
+        .map(|(u, _)| guid(tenant.id_of(Object::User(*u))))
+        .collect();
     deleted.sort();
     out.extend_from_slice(b"],\"deleted_users\":");
     out.extend_from_slice(json!(deleted).to_string().as_bytes());
@@ -313,7 +349,8 @@ pub fn state_piece(tenant: &Tenant, step: u32, mask: u128) -> Option<Vec<u8>> {
 /// The user properties a state is asked for: `select=a,b`, or those of a delta without `$select`, or `select=*` for all.
 #[must_use]
 pub fn state_mask(tenant: &Tenant, query: &str) -> u128 {
-    let wanted = url::form_urlencoded::parse(query.as_bytes()).find(|(n, _)| n == "select" || n == "$select").map(|(_, v)| v.into_owned());
+    let wanted =
+        url::form_urlencoded::parse(query.as_bytes()).find(|(n, _)| n == "select" || n == "$select").map(|(_, v)| v.into_owned());
     match wanted.as_deref() {
         None => USER_DEFAULT,
         Some("*") => !UserProp::SignInActivity.bit(),

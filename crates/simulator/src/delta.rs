@@ -68,7 +68,17 @@ pub fn begin(tenant: &Tenant, state: &State, now_ms: i64, link: &Round, minimal:
     let until = state.visible(now_ms).max(link.since);
     // A round that has something to say may say some of the last one again.
     let replay = if oddities && until > link.since { (hash(tenant.key, link.since) % 4).min(link.since) } else { 0 };
-    Round { delta_link: false, initial: false, minimal, since: link.since - replay, until, cursor: 0, member: 0, page: 0, ..link.clone() }
+    Round {
+        delta_link: false,
+        initial: false,
+        minimal,
+        since: link.since - replay,
+        until,
+        cursor: 0,
+        member: 0,
+        page: 0,
+        ..link.clone()
+    }
 }
 
 /// Appends the objects of a page to `out` and answers the round of the next link: a nextLink's or the deltaLink's.
@@ -88,14 +98,26 @@ pub fn page(tenant: &Tenant, state: &State, round: &Round, paging: Paging, out: 
         }
         writer.initial_page(&mut next)
     } else {
-        let rows = tenant.rounds.get((round.users, round.since, round.until, round.select, round.ids.clone()), || changes(tenant, state, round));
+        let rows = tenant
+            .rounds
+            .get((round.users, round.since, round.until, round.select, round.ids.clone()), || changes(tenant, state, round));
         if repeat && let Some(row) = rows.get(round.cursor as usize - 1) {
             writer.row(row, 0, 1);
         }
         writer.changed_page(&rows, &mut next)
     };
     if finished {
-        Round { delta_link: true, initial: false, minimal: false, since: round.until, until: 0, cursor: 0, member: 0, page: 0, ..next }
+        Round {
+            delta_link: true,
+            initial: false,
+            minimal: false,
+            since: round.until,
+            until: 0,
+            cursor: 0,
+            member: 0,
+            page: 0,
+            ..next
+        }
     } else {
         next
     }
@@ -153,7 +175,11 @@ impl Writer<'_> {
 
     /// Writes objects until the page is full; true when the round is over.
     fn initial_page(&mut self, next: &mut Round) -> bool {
-        let existing = if self.round.users { self.tenant.users + self.state.created_users } else { self.tenant.groups + self.state.created_groups };
+        let existing = if self.round.users {
+            self.tenant.users + self.state.created_users
+        } else {
+            self.tenant.groups + self.state.created_groups
+        };
         let total = if self.round.ids.is_empty() { u64::from(existing) } else { self.round.ids.len() as u64 };
         while self.objects < self.paging.size && next.cursor < total && self.budget() > 0 {
             match self.initial(next.cursor, next.member) {
@@ -174,7 +200,11 @@ impl Writer<'_> {
     /// member writes the object alone.
     fn initial(&mut self, cursor: u64, member: u64) -> Option<u64> {
         let index = if self.round.ids.is_empty() { cursor as u32 } else { *self.round.ids.get(cursor as usize)? };
-        let existing = if self.round.users { self.tenant.users + self.state.created_users } else { self.tenant.groups + self.state.created_groups };
+        let existing = if self.round.users {
+            self.tenant.users + self.state.created_users
+        } else {
+            self.tenant.groups + self.state.created_groups
+        };
         if index >= existing {
             return None;
         }

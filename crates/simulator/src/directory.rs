@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::people::groups::{children, form, parents, write as write_group_value, Form};
+use crate::people::groups::{Form, children, form, parents, write as write_group_value};
 use crate::people::person::{Person, candidates, manager_of};
 use crate::properties::{GroupProp, UserProp};
 use crate::seed::put_guid;
@@ -67,7 +67,12 @@ impl Tenant {
         put_guid(out, self.id_of(Object::Group(group)));
         out.push(b'"');
         let changed = state.group_changes.get(&group);
-        for prop in GroupProp::ALL.iter().copied().skip(1).filter(|p| p.bit() & mask != 0 && !matches!(p, GroupProp::Members | GroupProp::Owners)) {
+        for prop in GroupProp::ALL
+            .iter()
+            .copied()
+            .skip(1)
+            .filter(|p| p.bit() & mask != 0 && !matches!(p, GroupProp::Members | GroupProp::Owners))
+        {
             let before = out.len();
             out.push(b',');
             out.extend_from_slice(prop.key().as_bytes());
@@ -101,7 +106,11 @@ impl Tenant {
     /// The user property of this name; the tenant's own extension included.
     #[must_use]
     pub fn user_prop(&self, name: &str) -> Option<UserProp> {
-        if name.eq_ignore_ascii_case(&self.badge_number) { Some(UserProp::BadgeNumber) } else { UserProp::find(name).filter(|p| *p != UserProp::BadgeNumber) }
+        if name.eq_ignore_ascii_case(&self.badge_number) {
+            Some(UserProp::BadgeNumber)
+        } else {
+            UserProp::find(name).filter(|p| *p != UserProp::BadgeNumber)
+        }
     }
 
     /// The user of an id or user principal name, alive or soft-deleted.
@@ -117,10 +126,13 @@ impl Tenant {
         if let Some(u) = state.names.get(&wanted) {
             return Some(*u);
         }
-        candidates(self, &wanted).into_iter().filter(|u| !state.users.get(u).is_some_and(|c| c.values.contains_key(&UserProp::UserPrincipalName))).find(|u| {
-            let name = self.value(state, Object::User(*u), "userPrincipalName");
-            name.as_str().is_some_and(|n| n.to_lowercase() == wanted)
-        })
+        candidates(self, &wanted)
+            .into_iter()
+            .filter(|u| !state.users.get(u).is_some_and(|c| c.values.contains_key(&UserProp::UserPrincipalName)))
+            .find(|u| {
+                let name = self.value(state, Object::User(*u), "userPrincipalName");
+                name.as_str().is_some_and(|n| n.to_lowercase() == wanted)
+            })
     }
 
     /// The manager of a user, if alive.
@@ -161,7 +173,11 @@ impl Tenant {
         let inside = if group < self.groups { children(self.groups, group) } else { vec![] };
         let (nested, places) = (inside.len() as u64, self.memberships.places(group));
         for at in cursor..nested + places {
-            let object = if at < nested { Some(Object::Group(inside[at as usize])) } else { self.memberships.member_at(group, at - nested).map(Object::User) };
+            let object = if at < nested {
+                Some(Object::Group(inside[at as usize]))
+            } else {
+                self.memberships.member_at(group, at - nested).map(Object::User)
+            };
             if let Some(o) = object.filter(|o| shown(*o))
                 && !each(o, at + 1)
             {
@@ -201,20 +217,31 @@ impl Tenant {
     pub fn patch_user(&self, state: &mut State, now: i64, user: u32, patch: &Map<String, Value>) -> Result<(), Refused> {
         let mut mask = 0;
         let mut values = vec![];
-        for (name, value) in patch.iter().filter(|(n, _)| !n.starts_with('@') && n.as_str() != "passwordProfile" && n.as_str() != "manager") {
-            let prop = self.user_prop(name).filter(|p| !matches!(p, UserProp::Id | UserProp::Manager)).ok_or_else(|| Refused::Invalid(format!("Invalid property '{name}'.")))?;
-            if value.is_array() != prop.is_array() || (prop == UserProp::AccountEnabled && !value.is_boolean() && !value.is_null()) || (prop == UserProp::DisplayName && !value.is_string()) {
+        for (name, value) in
+            patch.iter().filter(|(n, _)| !n.starts_with('@') && n.as_str() != "passwordProfile" && n.as_str() != "manager")
+        {
+            let prop = self
+                .user_prop(name)
+                .filter(|p| !matches!(p, UserProp::Id | UserProp::Manager))
+                .ok_or_else(|| Refused::Invalid(format!("Invalid property '{name}'.")))?;
+            if value.is_array() != prop.is_array()
+                || (prop == UserProp::AccountEnabled && !value.is_boolean() && !value.is_null())
+                || (prop == UserProp::DisplayName && !value.is_string())
+            {
                 return Err(Refused::Invalid(format!("Invalid value specified for property '{name}' of resource 'User'.")));
             }
             mask |= prop.bit();
             values.push((prop, value.clone()));
         }
         let old = self.value(state, Object::User(user), "userPrincipalName").as_str().map(str::to_lowercase);
-        if let Some(new) = values.iter().find(|(p, _)| *p == UserProp::UserPrincipalName).and_then(|(_, v)| v.as_str()).map(str::to_lowercase)
+        if let Some(new) =
+            values.iter().find(|(p, _)| *p == UserProp::UserPrincipalName).and_then(|(_, v)| v.as_str()).map(str::to_lowercase)
             && old.as_ref() != Some(&new)
         {
             if self.find_user(state, &new).is_some_and(|u| u != user && state.user_life(u) == Life::Live) {
-                return Err(Refused::Conflict("Another object with the same value for property userPrincipalName already exists.".to_owned()));
+                return Err(Refused::Conflict(
+                    "Another object with the same value for property userPrincipalName already exists.".to_owned(),
+                ));
             }
             if let Some(old) = old {
                 state.names.remove(&old);
@@ -288,7 +315,8 @@ impl Tenant {
                 state.log.push((now, Change::User(u, EVERYTHING)));
             }
             Object::Group(g) => {
-                let restorable = self.value(state, object, "groupTypes").as_array().is_some_and(|t| t.iter().any(|t| t == "Unified"));
+                let restorable =
+                    self.value(state, object, "groupTypes").as_array().is_some_and(|t| t.iter().any(|t| t == "Unified"));
                 let changed = state.group_changes.entry(g).or_default();
                 changed.life = if restorable { Life::SoftDeleted(now) } else { Life::Purged };
                 changed.values.insert(GroupProp::DeletedDateTime, deleted);
@@ -409,7 +437,10 @@ impl Tenant {
     pub fn link(&self, state: &mut State, now: i64, group: u32, object: Object, linked: bool) -> Result<(), Refused> {
         if self.is_member(state, group, object) == linked {
             return Err(if linked {
-                Refused::Invalid("One or more added object references already exist for the following modified properties: 'members'.".to_owned())
+                Refused::Invalid(
+                    "One or more added object references already exist for the following modified properties: 'members'."
+                        .to_owned(),
+                )
             } else {
                 self.not_found(object)
             });

@@ -207,8 +207,14 @@ impl Faults {
             let fault = &armed.fault;
             let whole = format!("{}?{}", target.path, target.query);
             let text = if fault.path.contains('?') { whole.as_str() } else { target.path };
-            let same_tenant = fault.tenant.as_ref().is_none_or(|t| t.eq_ignore_ascii_case(target.tenant.0) || t.eq_ignore_ascii_case(target.tenant.1));
-            if !same_tenant || fault.method.as_ref().is_some_and(|m| !m.eq_ignore_ascii_case(target.method)) || !matches_glob(&fault.path, text) {
+            let same_tenant = fault
+                .tenant
+                .as_ref()
+                .is_none_or(|t| t.eq_ignore_ascii_case(target.tenant.0) || t.eq_ignore_ascii_case(target.tenant.1));
+            if !same_tenant
+                || fault.method.as_ref().is_some_and(|m| !m.eq_ignore_ascii_case(target.method))
+                || !matches_glob(&fault.path, text)
+            {
                 continue;
             }
             armed.seen += 1;
@@ -247,13 +253,22 @@ pub fn usual(status: u16, code: Option<String>, message: Option<String>, retry_a
         400 => ("Request_BadRequest", "Bad request."),
         401 => return GraphError::unauthorized(message.as_deref().unwrap_or("Access token has expired or is not yet valid.")),
         403 => ("Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
-        404 => ("Request_ResourceNotFound", "Resource does not exist or one of its queried reference-property objects are not present."),
+        404 => (
+            "Request_ResourceNotFound",
+            "Resource does not exist or one of its queried reference-property objects are not present.",
+        ),
         429 => ("TooManyRequests", "Too many requests."),
         503 => ("serviceNotAvailable", "The service is temporarily unavailable. Please retry after some time."),
-        504 => ("gatewayTimeout", "The server, while acting as a proxy, did not receive a timely response from the upstream server."),
+        504 => {
+            ("gatewayTimeout", "The server, while acting as a proxy, did not receive a timely response from the upstream server.")
+        }
         _ => ("generalException", "An unspecified error has occurred."),
     };
-    let error = GraphError::new(status, &code.unwrap_or_else(|| usual_code.to_owned()), message.unwrap_or_else(|| usual_message.to_owned()));
+    let error = GraphError::new(
+        status,
+        &code.unwrap_or_else(|| usual_code.to_owned()),
+        message.unwrap_or_else(|| usual_message.to_owned()),
+    );
     match retry_after {
         Some(seconds) => error.with("retry-after", seconds.to_string()),
         None => error,

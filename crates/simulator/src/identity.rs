@@ -40,7 +40,13 @@ fn refuse(status: u16, error: &'static str, number: u32, text: impl Into<String>
 #[must_use]
 pub fn tenant_of(path: &str) -> Option<&str> {
     let (tenant, rest) = path.trim_start_matches('/').split_once('/')?;
-    let known = ["oauth2/v2.0/token", "v2.0/.well-known/openid-configuration", ".well-known/openid-configuration", "discovery/v2.0/keys", "discovery/instance"];
+    let known = [
+        "oauth2/v2.0/token",
+        "v2.0/.well-known/openid-configuration",
+        ".well-known/openid-configuration",
+        "discovery/v2.0/keys",
+        "discovery/instance",
+    ];
     known.contains(&rest).then_some(tenant)
 }
 
@@ -50,7 +56,10 @@ pub fn answer(sim: &Sim, ask: &Ask<'_>) -> Reply {
     let name = tenant_of(ask.path).unwrap_or_default();
     let origin = sim.origin();
     if ask.path.ends_with("/discovery/instance") {
-        return Reply::plain(200, &json!({"tenant_discovery_endpoint": format!("{origin}/{name}/v2.0/.well-known/openid-configuration"), "api-version": "1.1", "metadata": []}));
+        return Reply::plain(
+            200,
+            &json!({"tenant_discovery_endpoint": format!("{origin}/{name}/v2.0/.well-known/openid-configuration"), "api-version": "1.1", "metadata": []}),
+        );
     }
     if ask.path.ends_with("/keys") {
         return Reply::plain(200, &json!({"keys": sim.signer().map(crate::signer::Signer::jwk).into_iter().collect::<Vec<_>>()}));
@@ -65,7 +74,10 @@ pub fn answer(sim: &Sim, ask: &Ask<'_>) -> Reply {
         return Reply::plain(200, &metadata(origin, name, &id));
     }
     if ask.method != "POST" {
-        return refused(sim, &refuse(405, "invalid_request", 900_561, "The endpoint only accepts POST requests. Received a GET request."));
+        return refused(
+            sim,
+            &refuse(405, "invalid_request", 900_561, "The endpoint only accepts POST requests. Received a GET request."),
+        );
     }
     match token(sim, name, ask) {
         Ok(value) => {
@@ -93,20 +105,33 @@ fn metadata(origin: &str, name: &str, id: &str) -> Value {
 }
 
 fn no_tenant(name: &str, error: &'static str) -> Refusal {
-    refuse(400, error, 90_002, format!("Tenant '{name}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant."))
+    refuse(
+        400,
+        error,
+        90_002,
+        format!(
+            "Tenant '{name}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant."
+        ),
+    )
 }
 
 fn refused(sim: &Sim, refusal: &Refusal) -> Reply {
     let (trace, correlation) = (sim.next_request_id(), sim.next_request_id());
     let time = iso(sim.clock.now_ms() / 1000).replace('T', " ");
-    let text = format!("AADSTS{}: {}\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}\r\nTimestamp: {time}", refusal.number, refusal.text);
+    let text = format!(
+        "AADSTS{}: {}\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}\r\nTimestamp: {time}",
+        refusal.number, refusal.text
+    );
     let body = json!({"error": refusal.error, "error_description": text, "error_codes": [refusal.number], "timestamp": time, "trace_id": trace, "correlation_id": correlation,
         "error_uri": format!("{}/error?code={}", sim.origin(), refusal.number)});
     Reply::plain(refusal.status, &body)
 }
 
 fn credentials(ask: &Ask<'_>, form: &HashMap<String, String>) -> (Option<String>, Option<String>) {
-    let basic = ask.authorization.and_then(|a| a.strip_prefix("Basic ")).and_then(|b| base64::engine::general_purpose::STANDARD.decode(b.trim()).ok());
+    let basic = ask
+        .authorization
+        .and_then(|a| a.strip_prefix("Basic "))
+        .and_then(|b| base64::engine::general_purpose::STANDARD.decode(b.trim()).ok());
     if let Some(pair) = basic.and_then(|b| String::from_utf8(b).ok())
         && let Some((id, secret)) = pair.split_once(':')
     {
@@ -118,14 +143,21 @@ fn credentials(ask: &Ask<'_>, form: &HashMap<String, String>) -> (Option<String>
 
 fn token(sim: &Sim, name: &str, ask: &Ask<'_>) -> Result<Value, Refusal> {
     let form: HashMap<String, String> = url::form_urlencoded::parse(ask.body).into_owned().collect();
-    let missing = |what: &str| refuse(400, "invalid_request", 900_144, format!("The request body must contain the following parameter: '{what}'."));
+    let missing = |what: &str| {
+        refuse(400, "invalid_request", 900_144, format!("The request body must contain the following parameter: '{what}'."))
+    };
     match form.get("grant_type").map(String::as_str) {
         None => return Err(missing("grant_type")),
         Some("client_credentials") => {}
         Some(_) => return Err(refuse(400, "unsupported_grant_type", 70_003, "The app requested an unsupported grant type.")),
     }
     if matches!(name, "common" | "consumers" | "organizations") {
-        return Err(refuse(400, "invalid_request", 9_001_023, "The grant type is not supported over the /common or /consumers endpoints. Please use the /organizations or tenant-specific endpoint."));
+        return Err(refuse(
+            400,
+            "invalid_request",
+            9_001_023,
+            "The grant type is not supported over the /common or /consumers endpoints. Please use the /organizations or tenant-specific endpoint.",
+        ));
     }
     let tenant = sim.find_tenant(name).ok_or_else(|| no_tenant(name, "invalid_request"))?;
     let (id, secret) = credentials(ask, &form);
@@ -133,22 +165,60 @@ fn token(sim: &Sim, name: &str, ask: &Ask<'_>) -> Result<Value, Refusal> {
     let scope = form.get("scope").ok_or_else(|| missing("scope"))?;
     let resource = scope.strip_suffix("/.default").unwrap_or_default();
     if scope.contains(' ') || !(resource == "https://graph.microsoft.com" || resource == sim.origin()) {
-        return Err(refuse(400, "invalid_scope", 70_011, format!("The provided value for the input parameter 'scope' isn't valid. The scope {scope} isn't valid.")));
+        return Err(refuse(
+            400,
+            "invalid_scope",
+            70_011,
+            format!("The provided value for the input parameter 'scope' isn't valid. The scope {scope} isn't valid."),
+        ));
     }
     let state = tenant.read();
     if state.consent_revoked || parse_guid(&id) != Some(tenant.client_id) {
-        return Err(refuse(400, "unauthorized_client", 700_016, format!(
-            "Application with identifier '{id}' was not found in the directory '{}'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant.", tenant.display_name)));
+        return Err(refuse(
+            400,
+            "unauthorized_client",
+            700_016,
+            format!(
+                "Application with identifier '{id}' was not found in the directory '{}'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant.",
+                tenant.display_name
+            ),
+        ));
     }
     if form.contains_key("client_assertion") {
-        return Err(refuse(401, "invalid_client", 700_027, "The certificate with identifier used to sign the client assertion is not registered on application."));
+        return Err(refuse(
+            401,
+            "invalid_client",
+            700_027,
+            "The certificate with identifier used to sign the client assertion is not registered on application.",
+        ));
     }
-    let secret = secret.ok_or_else(|| refuse(401, "invalid_client", 7_000_218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."))?;
+    let secret = secret.ok_or_else(|| {
+        refuse(
+            401,
+            "invalid_client",
+            7_000_218,
+            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+        )
+    })?;
     if secret != tenant.secret(state.rotations) {
-        return Err(refuse(401, "invalid_client", 7_000_215, format!("Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{id}'.")));
+        return Err(refuse(
+            401,
+            "invalid_client",
+            7_000_215,
+            format!(
+                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{id}'."
+            ),
+        ));
     }
     if state.secret_expired {
-        return Err(refuse(401, "invalid_client", 7_000_222, format!("The provided client secret keys for app '{id}' are expired. Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds.")));
+        return Err(refuse(
+            401,
+            "invalid_client",
+            7_000_222,
+            format!(
+                "The provided client secret keys for app '{id}' are expired. Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds."
+            ),
+        ));
     }
     let granted = state.granted();
     drop(state);

@@ -92,8 +92,15 @@ impl Stats {
     pub fn json(&self) -> Value {
         let routes = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let sum = |f: fn(&Route) -> u64| routes.values().map(f).sum::<u64>();
-        let by_route: serde_json::Map<String, Value> =
-            routes.iter().map(|(n, r)| (n.clone(), json!({"requests": r.requests, "resource_units": r.units, "throttled": r.throttled, "errors": r.errors}))).collect();
+        let by_route: serde_json::Map<String, Value> = routes
+            .iter()
+            .map(|(n, r)| {
+                (
+                    n.clone(),
+                    json!({"requests": r.requests, "resource_units": r.units, "throttled": r.throttled, "errors": r.errors}),
+                )
+            })
+            .collect();
         json!({"requests": sum(|r| r.requests), "resource_units": sum(|r| r.units), "throttled": sum(|r| r.throttled), "errors": sum(|r| r.errors), "routes": by_route})
     }
 }

@@ -44,7 +44,8 @@ impl std::str::FromStr for Churn {
 
     /// Reads `PERCENT/SECONDS`, for example `1/60`: one percent of the users every minute.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || format!("{text:?} is not PERCENT/SECONDS; write for example 1/60 for one percent of the users every minute");
+        let wrong =
+            || format!("{text:?} is not PERCENT/SECONDS; write for example 1/60 for one percent of the users every minute");
         let (percent, every) = text.split_once('/').ok_or_else(wrong)?;
         let percent: f64 = percent.trim_end_matches('%').parse().map_err(|_| wrong())?;
         let every_seconds: u64 = every.trim_end_matches('s').parse().map_err(|_| wrong())?;

@@ -95,14 +95,34 @@ const fn mask_of(props: &[UserProp]) -> u128 {
 
 /// What a user shows without `$select` (the eleven documented default properties).
 pub const USER_DEFAULT: u128 = mask_of(&[
-    UserProp::Id, UserProp::DisplayName, UserProp::GivenName, UserProp::Surname, UserProp::UserPrincipalName, UserProp::Mail, UserProp::JobTitle, UserProp::OfficeLocation,
-    UserProp::PreferredLanguage, UserProp::MobilePhone, UserProp::BusinessPhones,
+    UserProp::Id,
+    UserProp::DisplayName,
+    UserProp::GivenName,
+    UserProp::Surname,
+    UserProp::UserPrincipalName,
+    UserProp::Mail,
+    UserProp::JobTitle,
+    UserProp::OfficeLocation,
+    UserProp::PreferredLanguage,
+    UserProp::MobilePhone,
+    UserProp::BusinessPhones,
 ]);
 
 /// What a group shows without `$select`: nearly everything that is not a relationship.
-pub const GROUP_DEFAULT: u128 =
-    ((1 << GroupProp::ALL.len()) - 1) & !(GroupProp::Members.bit() | GroupProp::Owners.bit() | GroupProp::AssignedLicenses.bit() | GroupProp::UniqueName.bit());
+pub const GROUP_DEFAULT: u128 = ((1 << GroupProp::ALL.len()) - 1)
+    & !(GroupProp::Members.bit() | GroupProp::Owners.bit() | GroupProp::AssignedLicenses.bit() | GroupProp::UniqueName.bit());
 
 /// User properties that live outside the directory: in a list they answer 501 (contract section b).
-pub const NOT_IN_LISTS: &[&str] =
-    &["aboutMe", "birthday", "hireDate", "interests", "mySite", "pastProjects", "preferredName", "responsibilities", "schools", "skills", "mailboxSettings"];
+pub const NOT_IN_LISTS: &[&str] = &[
+    "aboutMe",
+    "birthday",
+    "hireDate",
+    "interests",
+    "mySite",
+    "pastProjects",
+    "preferredName",
+    "responsibilities",
+    "schools",
+    "skills",
+    "mailboxSettings",
+];

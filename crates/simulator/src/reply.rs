@@ -89,7 +89,11 @@ impl Fault {
     /// 404 for an object.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
-        Self::new(404, "Request_ResourceNotFound", format!("Resource '{what}' does not exist or one of its queried reference-property objects are not present."))
+        Self::new(
+            404,
+            "Request_ResourceNotFound",
+            format!("Resource '{what}' does not exist or one of its queried reference-property objects are not present."),
+        )
     }
 
     /// 403 of a missing permission.
@@ -108,7 +112,8 @@ impl Fault {
     /// 429; without `retry_after` the header is left out.
     #[must_use]
     pub fn throttled(retry_after: Option<u64>) -> Self {
-        let fault = Self::new(429, "TooManyRequests", "Too many requests. Please retry after the time given in the Retry-After header.");
+        let fault =
+            Self::new(429, "TooManyRequests", "Too many requests. Please retry after the time given in the Retry-After header.");
         match retry_after {
             Some(seconds) => fault.with("retry-after", seconds.to_string()),
             None => fault,

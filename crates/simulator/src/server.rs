@@ -53,7 +53,8 @@ impl Simulator {
         listener.set_nonblocking(true).map_err(cannot)?;
         let addr = listener.local_addr().map_err(cannot)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let origin = options.public_url.as_deref().map_or_else(|| format!("{scheme}://{addr}"), |u| u.trim_end_matches('/').to_owned());
+        let origin =
+            options.public_url.as_deref().map_or_else(|| format!("{scheme}://{addr}"), |u| u.trim_end_matches('/').to_owned());
         let every = options.churn;
         let sim = Arc::new(Sim::new(options)?);
         sim.set_origin(origin);
@@ -183,7 +184,9 @@ where
             let (parts, body) = request.into_parts();
             let body = match to_bytes(Body::new(body), MAX_BODY).await {
                 Ok(body) => body,
-                Err(_) => return respond(&sim, Reply::plain(413, &serde_json::json!({"error": "the body is larger than 4 MiB"})), None),
+                Err(_) => {
+                    return respond(&sim, Reply::plain(413, &serde_json::json!({"error": "the body is larger than 4 MiB"})), None);
+                }
             };
             let path = parts.uri.path();
             let query = parts.uri.query().unwrap_or_default();
@@ -237,7 +240,13 @@ fn answer(sim: &Sim, method: &str, path: &str, query: &str, headers: &HeaderMap,
         }
         return (identity::answer(sim, &identity::Ask { method, path, authorization, body }), wire);
     }
-    (Reply::plain(404, &serde_json::json!({"error": "nothing is here: Graph is under /v1.0, sign-in under /{tenant}/oauth2/v2.0/token, the control API under /_sim"})), None)
+    (
+        Reply::plain(
+            404,
+            &serde_json::json!({"error": "nothing is here: Graph is under /v1.0, sign-in under /{tenant}/oauth2/v2.0/token, the control API under /_sim"}),
+        ),
+        None,
+    )
 }
 
 /// `/_sim/tenants/{id}/state`, piece by piece.

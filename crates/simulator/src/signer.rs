@@ -12,7 +12,8 @@ const P: &str = "fa77005cc25c1f208d36ae8ea13aaa80e9a4312b6e71ceaebf356aa258c67c5
 const Q: &str = "b6f337f9b21043124ecd76c4b803cf30ae9b6a929eac7841dc552adc8b7b2980cc43b3f88866b5fc49cc26da7b3f81a73ecb1c4d3c733270e05c947e8dce1be5bfd3470e93ae491c3cc64b5a8b1dcc373d941efe78634288c586be6a0a81a2409bcc5f968e991ec3862714916eaa1aa7901b79ef9dc60c7be099da890a0a3abb";
 
 /// Start of a PKCS #1 v1.5 signature's content for SHA-256 (RFC 8017, 9.2).
-const SHA256_PREFIX: &[u8] = &[0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20];
+const SHA256_PREFIX: &[u8] =
+    &[0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20];
 
 /// Name of the key in the keys document and in every token.
 const KEY_ID: &str = "rollcall-simulator-1";

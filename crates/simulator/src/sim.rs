@@ -153,7 +153,11 @@ impl Sim {
     /// # Errors
     /// 401 in the words of contract section f.
     pub fn check_token(&self, authorization: Option<&str>, now_ms: i64) -> Result<Arc<SignedIn>, GraphError> {
-        let token = authorization.and_then(|a| a.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, t)| t.trim()).unwrap_or_default();
+        let token = authorization
+            .and_then(|a| a.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, t)| t.trim())
+            .unwrap_or_default();
         if token.is_empty() {
             return Err(GraphError::unauthorized("Access token is empty."));
         }
@@ -177,11 +181,18 @@ impl Sim {
     }
 
     fn read_token(&self, token: &str) -> Result<SignedIn, GraphError> {
-        let claims = self.signer().and_then(|s| s.verify(token)).ok_or_else(|| GraphError::unauthorized("CompactToken parsing failed with error code: 80049217"))?;
-        if !matches!(claims["aud"].as_str(), Some(a) if a == "https://graph.microsoft.com" || a == "00000003-0000-0000-c000-000000000000" || a == self.origin()) {
+        let claims = self
+            .signer()
+            .and_then(|s| s.verify(token))
+            .ok_or_else(|| GraphError::unauthorized("CompactToken parsing failed with error code: 80049217"))?;
+        if !matches!(claims["aud"].as_str(), Some(a) if a == "https://graph.microsoft.com" || a == "00000003-0000-0000-c000-000000000000" || a == self.origin())
+        {
             return Err(GraphError::unauthorized("Access token validation failure. Invalid audience."));
         }
-        let tenant = claims["tid"].as_str().and_then(|t| self.find_tenant(t)).ok_or_else(|| GraphError::unauthorized("Access token validation failure."))?;
+        let tenant = claims["tid"]
+            .as_str()
+            .and_then(|t| self.find_tenant(t))
+            .ok_or_else(|| GraphError::unauthorized("Access token validation failure."))?;
         let roles = claims["roles"].as_array().into_iter().flatten().filter_map(|r| r.as_str().map(str::to_owned)).collect();
         Ok(SignedIn { tenant: tenant.index, roles, expires: claims["exp"].as_i64().unwrap_or_default() })
     }

@@ -13,7 +13,8 @@ use crate::properties::{GroupProp, UserProp};
 use crate::seed::{Kind, Shuffle, guid, hash, object_id};
 
 /// Application permissions granted at the start: what a reader of a directory needs, and nothing that writes.
-pub const DEFAULT_GRANTS: &[&str] = &["User.Read.All", "GroupMember.Read.All", "Organization.Read.All", "AuditLog.Read.All", "Application.Read.All"];
+pub const DEFAULT_GRANTS: &[&str] =
+    &["User.Read.All", "GroupMember.Read.All", "Organization.Read.All", "AuditLog.Read.All", "Application.Read.All"];
 
 /// A tenant. Everything but `state` follows from (seed, index).
 pub struct Tenant {

@@ -37,8 +37,19 @@ impl Round {
     /// Writes the token. `key` is the tenant's, so that no other tenant can read it.
     #[must_use]
     pub fn seal(&self, key: u64) -> String {
-        let flags = u64::from(self.users) | u64::from(self.delta_link) << 1 | u64::from(self.initial) << 2 | u64::from(self.minimal) << 3;
-        let mut numbers = vec![flags, self.select as u64, (self.select >> 64) as u64, self.since, self.until, self.cursor, self.member, self.page, self.hours];
+        let flags =
+            u64::from(self.users) | u64::from(self.delta_link) << 1 | u64::from(self.initial) << 2 | u64::from(self.minimal) << 3;
+        let mut numbers = vec![
+            flags,
+            self.select as u64,
+            (self.select >> 64) as u64,
+            self.since,
+            self.until,
+            self.cursor,
+            self.member,
+            self.page,
+            self.hours,
+        ];
         numbers.extend(self.ids.iter().map(|i| u64::from(*i)));
         seal(key, &numbers)
     }

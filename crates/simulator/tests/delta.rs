@@ -62,7 +62,9 @@ async fn a_round_begun_before_a_change_leaves_it_to_the_next() {
 async fn nothing_changed_is_one_empty_page_and_latest_starts_there() {
     let world = World::start(small()).await;
     let (_, users, groups) = read_all(&world).await;
-    for link in [users, groups, "/v1.0/users/delta?$deltatoken=latest".to_owned(), "/v1.0/groups/delta()?$deltatoken=latest".to_owned()] {
+    for link in
+        [users, groups, "/v1.0/users/delta?$deltatoken=latest".to_owned(), "/v1.0/groups/delta()?$deltatoken=latest".to_owned()]
+    {
         let page = world.get(&link).await.json();
         assert_eq!(page["value"], json!([]));
         assert!(page["@odata.deltaLink"].is_string() && page.get("@odata.nextLink").is_none());
@@ -75,10 +77,18 @@ async fn absent_is_not_null_and_minimal_shows_only_what_changed() {
     let (mirror, link, _) = read_all(&world).await;
     assert!(mirror.users.values().any(|u| !u.contains_key("mail")), "someone never had mail");
     assert!(mirror.users.values().all(|u| u.values().all(|v| !v.is_null())), "nothing was cleared yet");
-    let someone = mirror.users.iter().find(|(_, u)| u.contains_key("jobTitle") && u.contains_key("mail")).expect("someone with a title").0.clone();
+    let someone = mirror
+        .users
+        .iter()
+        .find(|(_, u)| u.contains_key("jobTitle") && u.contains_key("mail"))
+        .expect("someone with a title")
+        .0
+        .clone();
     world.control("PATCH", &format!("users/{someone}"), json!({"jobTitle": null})).await;
 
-    let row = |page: Value| page["value"].as_array().and_then(|v| v.iter().find(|u| u["id"] == someone.as_str()).cloned()).expect("the changed user");
+    let row = |page: Value| {
+        page["value"].as_array().and_then(|v| v.iter().find(|u| u["id"] == someone.as_str()).cloned()).expect("the changed user")
+    };
     let full = row(world.get(&link).await.json());
     assert_eq!(full["jobTitle"], Value::Null);
     assert!(full.get("jobTitle").is_some() && full["displayName"].is_string());
@@ -112,7 +122,10 @@ async fn deletion_is_changed_then_deleted_and_restoring_brings_the_whole_user_ba
     world.control("DELETE", &path, json!({})).await;
     assert_eq!(row(world.get(&link).await.json()), Some(json!({"id": someone, "@removed": {"reason": "changed"}})));
     assert_eq!(world.get(&format!("/v1.0/users/{someone}")).await.code(), "Request_ResourceNotFound");
-    assert_eq!(row(world.get("/v1.0/directory/deletedItems/microsoft.graph.user").await.json()).expect("listed")["id"], someone.as_str());
+    assert_eq!(
+        row(world.get("/v1.0/directory/deletedItems/microsoft.graph.user").await.json()).expect("listed")["id"],
+        someone.as_str()
+    );
 
     world.control("POST", &format!("{path}/restore"), json!({})).await;
     let back = row(world.get(&link).await.json()).expect("back");
@@ -124,7 +137,8 @@ async fn deletion_is_changed_then_deleted_and_restoring_brings_the_whole_user_ba
     let mut world = world;
     world.sign_in().await;
     assert_eq!(world.get(&after_delete).await.json()["@odata.deltaLink"].as_str().map(|l| l.contains("deltatoken")), Some(true));
-    let fresh = world.get("/v1.0/users/delta?$deltatoken=latest").await.json()["@odata.deltaLink"].as_str().expect("link").to_owned();
+    let fresh =
+        world.get("/v1.0/users/delta?$deltatoken=latest").await.json()["@odata.deltaLink"].as_str().expect("link").to_owned();
     world.control("POST", &format!("{path}/purge"), json!({})).await;
     assert_eq!(row(world.get(&fresh).await.json()), Some(json!({"id": someone, "@removed": {"reason": "deleted"}})));
 }
@@ -186,9 +200,18 @@ async fn a_manager_changes_and_goes() {
 async fn an_old_token_is_refused_after_seven_days_and_in_every_form_on_demand() {
     let mut world = World::start(small()).await;
     let (_, link, _) = read_all(&world).await;
-    let forms = [("gone", 410, "Gone"), ("sync_state_not_found", 400, "syncStateNotFound"), ("resync_required", 410, "resyncRequired"), ("delta_link_older", 400, "Request_UnsupportedQuery")];
+    let forms = [
+        ("gone", 410, "Gone"),
+        ("sync_state_not_found", 400, "syncStateNotFound"),
+        ("resync_required", 410, "resyncRequired"),
+        ("delta_link_older", 400, "Request_UnsupportedQuery"),
+    ];
     for (form, status, code) in forms {
-        world.fault(json!({"path": "/v1.0/users/delta?*deltatoken=*", "times": 1, "action": {"do": "expired_token", "form": form}})).await;
+        world
+            .fault(
+                json!({"path": "/v1.0/users/delta?*deltatoken=*", "times": 1, "action": {"do": "expired_token", "form": form}}),
+            )
+            .await;
         let answer = world.get(&link).await;
         assert_eq!((answer.status, answer.code().as_str()), (status, code));
         if form == "gone" {
@@ -251,7 +274,8 @@ async fn empty_pages_repeats_and_replays_show_by_default_and_can_be_switched_off
     let world = World::start(Options { users: 400, page_size: 3, ..small() }).await;
     let look = async |link: &str| {
         let (link, pages) = world.round(link, &mut Mirror::default()).await;
-        let ids: Vec<String> = pages.iter().flat_map(|p| p.split("{\"id\":\"").skip(1).map(|i| i[..36].to_owned()).collect::<Vec<_>>()).collect();
+        let ids: Vec<String> =
+            pages.iter().flat_map(|p| p.split("{\"id\":\"").skip(1).map(|i| i[..36].to_owned()).collect::<Vec<_>>()).collect();
         let different: std::collections::BTreeSet<_> = ids.iter().cloned().collect();
         let empty = pages[..pages.len() - 1].iter().filter(|p| p.contains("\"value\":[]")).count();
         (link, empty, ids.len() - different.len(), different.len())

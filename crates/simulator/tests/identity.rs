@@ -33,7 +33,8 @@ async fn http_basic_carries_the_credentials_too() {
     let world = World::start(small()).await;
     let (id, secret) = (world.tenant["client_id"].as_str().expect("id"), world.tenant["client_secret"].as_str().expect("secret"));
     let form: Vec<_> = world.form().into_iter().filter(|(n, _)| !n.starts_with("client")).collect();
-    let request = world.http.post(format!("{}/{}/oauth2/v2.0/token", world.url, world.id())).basic_auth(id, Some(secret)).form(&form);
+    let request =
+        world.http.post(format!("{}/{}/oauth2/v2.0/token", world.url, world.id())).basic_auth(id, Some(secret)).form(&form);
     assert_eq!(read(request).await.status, 200);
 }
 
@@ -59,7 +60,12 @@ async fn every_refusal_has_its_number_and_status() {
         ("common", world.form(), 400, "invalid_request", 9_001_023),
     ] {
         let answer = world.ask_token(tenant, &form).await;
-        assert_eq!((answer.status, answer.json()["error"].as_str().unwrap_or_default(), number(&answer)), (status, error, wanted), "{}", answer.text);
+        assert_eq!(
+            (answer.status, answer.json()["error"].as_str().unwrap_or_default(), number(&answer)),
+            (status, error, wanted),
+            "{}",
+            answer.text
+        );
         assert!(answer.json()["error_description"].as_str().is_some_and(|d| d.starts_with(&format!("AADSTS{wanted}: "))));
         assert!(!answer.text.contains(world.tenant["client_secret"].as_str().expect("secret")));
     }
@@ -70,7 +76,8 @@ async fn every_refusal_has_its_number_and_status() {
 #[tokio::test]
 async fn metadata_leads_to_the_token_endpoint_and_the_keys() {
     let world = World::start(small()).await;
-    let metadata = read(world.http.get(format!("{}/{}/v2.0/.well-known/openid-configuration", world.url, world.id()))).await.json();
+    let metadata =
+        read(world.http.get(format!("{}/{}/v2.0/.well-known/openid-configuration", world.url, world.id()))).await.json();
     assert!(metadata["issuer"].as_str().is_some_and(|i| i.contains(world.id())));
     assert!(metadata["token_endpoint"].as_str().is_some_and(|t| t.ends_with("/oauth2/v2.0/token")));
     let keys = read(world.http.get(metadata["jwks_uri"].as_str().expect("keys"))).await.json();
@@ -106,7 +113,11 @@ async fn a_permission_opens_what_it_names_and_a_new_one_needs_a_new_token() {
     let patch = |w: &World| format!("{}/v1.0/users/{user}", w.url);
     assert_eq!(world.send("PATCH", &patch(&world), json!({"jobTitle": "x"})).await.status, 403);
     world.control("POST", "consent", json!({"grant": ["User.ReadWrite.All"]})).await;
-    assert_eq!(world.send("PATCH", &patch(&world), json!({"jobTitle": "x"})).await.status, 403, "the old token does not know yet");
+    assert_eq!(
+        world.send("PATCH", &patch(&world), json!({"jobTitle": "x"})).await.status,
+        403,
+        "the old token does not know yet"
+    );
     world.sign_in().await;
     assert_eq!(world.send("PATCH", &patch(&world), json!({"jobTitle": "x"})).await.status, 204);
     assert_eq!(world.get(&format!("/v1.0/users/{user}?$select=jobTitle")).await.json()["jobTitle"], "x");
@@ -136,6 +147,11 @@ async fn sign_in_activity_needs_its_permission_and_a_plan() {
     assert_eq!(world.get(&format!("{ask}&$top=501")).await.status, 400);
     world.control("POST", "consent", json!({"revoke": ["AuditLog.Read.All"]})).await;
     assert_eq!(world.get(ask).await.code(), "Authorization_RequestDenied");
-    assert_eq!(world.get("/v1.0/subscribedSkus").await.json()["value"][0]["servicePlans"].as_array().map(|p| p.iter().any(|p| p["servicePlanName"] == "AAD_PREMIUM")), Some(true));
+    assert_eq!(
+        world.get("/v1.0/subscribedSkus").await.json()["value"][0]["servicePlans"]
+            .as_array()
+            .map(|p| p.iter().any(|p| p["servicePlanName"] == "AAD_PREMIUM")),
+        Some(true)
+    );
     assert_ne!(world.get("/v1.0/organization").await.json()["value"], Value::Null);
 }

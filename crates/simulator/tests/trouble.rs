@@ -9,7 +9,13 @@ use support::{Mirror, World, client, small};
 #[tokio::test]
 async fn costs_are_shown_and_the_quota_ends_in_429_with_retry_after() {
     let world = World::start(Options { throttle: Throttle::S, ..small() }).await;
-    for (path, units) in [("/v1.0/users", "2"), ("/v1.0/users?$select=id", "1"), ("/v1.0/subscribedSkus", "3"), ("/v1.0/users/delta", "1"), ("/v1.0/users?$expand=manager($select=id)&$top=50", "3")] {
+    for (path, units) in [
+        ("/v1.0/users", "2"),
+        ("/v1.0/users?$select=id", "1"),
+        ("/v1.0/subscribedSkus", "3"),
+        ("/v1.0/users/delta", "1"),
+        ("/v1.0/users?$expand=manager($select=id)&$top=50", "3"),
+    ] {
         assert_eq!(world.get(path).await.header("x-ms-resource-unit"), units, "{path}");
     }
     // Batches of twenty expensive questions use 3,500 units up quickly.
@@ -100,7 +106,12 @@ async fn a_batch_answers_each_and_fails_what_depends_on_a_failure() {
     let statuses: Vec<_> = answer.json()["responses"].as_array().into_iter().flatten().map(|r| r["status"].as_u64()).collect();
     assert_eq!(statuses, [Some(200), Some(404), Some(424)]);
     let request = |id: usize| json!({"id": id.to_string(), "method": "GET", "url": "/organization"});
-    for wrong in [json!({"requests": (0..21).map(request).collect::<Vec<_>>()}), json!({"requests": [request(1), request(1)]}), json!({}), json!({"requests": [{"id": "1", "method": "PATCH", "url": "/users/x", "body": {}}]})] {
+    for wrong in [
+        json!({"requests": (0..21).map(request).collect::<Vec<_>>()}),
+        json!({"requests": [request(1), request(1)]}),
+        json!({}),
+        json!({"requests": [{"id": "1", "method": "PATCH", "url": "/users/x", "body": {}}]}),
+    ] {
         assert_eq!(world.send("POST", "/v1.0/$batch", wrong).await.status, 400);
     }
 }
@@ -120,13 +131,30 @@ async fn lists_page_filter_sort_and_count_and_refuse_what_needs_advanced_mode() 
     }
     assert_eq!(seen.len(), 90);
     let guests = world.get("/v1.0/users?$filter=userType eq 'Guest'&$select=userPrincipalName").await.json();
-    assert!(guests["value"].as_array().is_some_and(|v| !v.is_empty() && v.iter().all(|u| u["userPrincipalName"].as_str().is_some_and(|n| n.contains("#EXT#")))));
-    for needs in ["$filter=userType ne 'Guest'", "$filter=not(accountEnabled eq true)", "$filter=endswith(mail,'example')", "$filter=accountEnabled eq true&$orderby=displayName", "$search=\"displayName:a\"", "$top=1000", "$skip=5", "$filter=aboutMe eq 'x'", "$expand=drives", "$select=manager", "$select=unheardOf"] {
+    assert!(
+        guests["value"].as_array().is_some_and(
+            |v| !v.is_empty() && v.iter().all(|u| u["userPrincipalName"].as_str().is_some_and(|n| n.contains("#EXT#")))
+        )
+    );
+    for needs in [
+        "$filter=userType ne 'Guest'",
+        "$filter=not(accountEnabled eq true)",
+        "$filter=endswith(mail,'example')",
+        "$filter=accountEnabled eq true&$orderby=displayName",
+        "$search=\"displayName:a\"",
+        "$top=1000",
+        "$skip=5",
+        "$filter=aboutMe eq 'x'",
+        "$expand=drives",
+        "$select=manager",
+        "$select=unheardOf",
+    ] {
         let answer = world.get(&format!("/v1.0/users?{needs}")).await;
         assert_eq!(answer.status, 400, "{needs}: {}", answer.text);
         assert!(!answer.header("request-id").is_empty());
     }
-    let sorted = world.get_with("/v1.0/users?$count=true&$filter=userType ne 'Guest'&$orderby=displayName&$top=5", &eventual).await.json();
+    let sorted =
+        world.get_with("/v1.0/users?$count=true&$filter=userType ne 'Guest'&$orderby=displayName&$top=5", &eventual).await.json();
     assert_eq!(sorted["@odata.count"].as_u64().map(|n| n + guests["value"].as_array().map_or(0, |v| v.len() as u64)), Some(90));
     assert_eq!(world.get_with("/v1.0/users/$count", &eventual).await.text, "90");
     assert_eq!(world.get("/v1.0/users/$count").await.code(), "Request_BadRequest");
@@ -140,7 +168,9 @@ async fn nested_groups_are_followed_through_their_circle() {
     let world = World::start(small()).await;
     let groups = world.get("/v1.0/groups?$top=50").await.json()["value"].clone();
     let id = |n: usize| groups[n]["id"].as_str().expect("id").to_owned();
-    let ids = |page: serde_json::Value| page["value"].as_array().into_iter().flatten().filter_map(|m| m["id"].as_str().map(str::to_owned)).collect::<Vec<_>>();
+    let ids = |page: serde_json::Value| {
+        page["value"].as_array().into_iter().flatten().filter_map(|m| m["id"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
     let inside = ids(world.get(&format!("/v1.0/groups/{}/transitiveMembers?$top=999", id(8))).await.json());
     assert!([8, 9, 10].iter().all(|g| inside.contains(&id(*g))), "each is inside itself by way of the others");
     let direct = ids(world.get(&format!("/v1.0/groups/{}/members?$top=999", id(8))).await.json());

@@ -24,9 +24,13 @@ impl Call<'_> {
         let round = match token {
             Some(t) if t != "latest" => {
                 if self.query.get("$select").is_some() || self.query.get("$filter").is_some() {
-                    return Err(Fault::unsupported("Query options other than the token cannot be given with a token: it carries those of the first request."));
+                    return Err(Fault::unsupported(
+                        "Query options other than the token cannot be given with a token: it carries those of the first request.",
+                    ));
                 }
-                let round = Round::open(self.tenant.key, t).filter(|r| r.users == users).ok_or_else(|| Fault::bad_request("Badly formed token."))?;
+                let round = Round::open(self.tenant.key, t)
+                    .filter(|r| r.users == users)
+                    .ok_or_else(|| Fault::bad_request("Badly formed token."))?;
                 if let Some(form) = self.expired {
                     return Err(self.resync(form, users));
                 }
@@ -36,12 +40,23 @@ impl Call<'_> {
                 if round.since > state.log.len() as u64 {
                     return Err(self.resync(Form::SyncStateNotFound, users));
                 }
-                if round.delta_link { begin(self.tenant, &state, self.now, &round, self.ask.minimal, self.sim.oddities()) } else { round }
+                if round.delta_link {
+                    begin(self.tenant, &state, self.now, &round, self.ask.minimal, self.sim.oddities())
+                } else {
+                    round
+                }
             }
             other => {
                 latest = other.is_some();
                 let until = state.visible(self.now);
-                Round { users, initial: true, select: self.delta_select(users)?, ids: self.delta_ids(&state, users)?, until, ..Round::default() }
+                Round {
+                    users,
+                    initial: true,
+                    select: self.delta_select(users)?,
+                    ids: self.delta_ids(&state, users)?,
+                    until,
+                    ..Round::default()
+                }
             }
         };
         let what = if users { "users" } else { "groups" };
@@ -50,13 +65,16 @@ impl Call<'_> {
         let mut next = if latest {
             Round { delta_link: true, initial: false, since: round.until, until: 0, ..round }
         } else {
-            let paging = Paging { size: u64::from(self.sim.options.page_size), oddities: self.sim.oddities(), empty: self.empty_page };
+            let paging =
+                Paging { size: u64::from(self.sim.options.page_size), oddities: self.sim.oddities(), empty: self.empty_page };
             page(self.tenant, &state, &round, paging, &mut out)
         };
         next.hours = self.sim.clock.age_hours();
         let (link, parameter) = if next.delta_link { ("deltaLink", "deltatoken") } else { ("nextLink", "skiptoken") };
         let token = next.seal(self.tenant.key);
-        out.extend_from_slice(format!("],\"@odata.{link}\":\"{}/v1.0/{what}/delta?${parameter}={token}\"}}", self.sim.origin()).as_bytes());
+        out.extend_from_slice(
+            format!("],\"@odata.{link}\":\"{}/v1.0/{what}/delta?${parameter}={token}\"}}", self.sim.origin()).as_bytes(),
+        );
         Ok(Reply::json(200, out))
     }
 
@@ -75,9 +93,13 @@ impl Call<'_> {
 
     fn delta_ids(&self, state: &crate::tenant::State, users: bool) -> Result<Vec<u32>, Fault> {
         let Some(filter) = filter(&self.query)? else { return Ok(vec![]) };
-        let ids = filter.ids().ok_or_else(|| Fault::unsupported("Delta queries can only be filtered by id: id eq '…' or id eq '…'."))?;
+        let ids = filter
+            .ids()
+            .ok_or_else(|| Fault::unsupported("Delta queries can only be filtered by id: id eq '…' or id eq '…'."))?;
         if ids.len() > MAX_IDS {
-            return Err(Fault::unsupported(format!("Too many filter clauses: at most {MAX_IDS} ids can be given in a delta query.")));
+            return Err(Fault::unsupported(format!(
+                "Too many filter clauses: at most {MAX_IDS} ids can be given in a delta query."
+            )));
         }
         let known = ids.iter().filter_map(|id| self.tenant.object(state, crate::seed::parse_guid(id)?)).filter_map(|o| match o {
             Object::User(u) if users => Some(u),
@@ -94,9 +116,18 @@ impl Call<'_> {
     fn resync(&self, form: Form, users: bool) -> Fault {
         let what = if users { "users" } else { "groups" };
         match form {
-            Form::Gone => Fault::new(410, "Gone", "The tenant has moved. Start again at the location given.").with("location", format!("{}/v1.0/{what}/delta?$deltatoken=", self.sim.origin())),
-            Form::SyncStateNotFound => Fault::new(400, "syncStateNotFound", "The sync state generation is not found. The delta token is expired and data must be synchronized again."),
-            Form::ResyncRequired => Fault::new(410, "resyncRequired", "Resync required. Replace any local items with the server's version (including deletes)."),
+            Form::Gone => Fault::new(410, "Gone", "The tenant has moved. Start again at the location given.")
+                .with("location", format!("{}/v1.0/{what}/delta?$deltatoken=", self.sim.origin())),
+            Form::SyncStateNotFound => Fault::new(
+                400,
+                "syncStateNotFound",
+                "The sync state generation is not found. The delta token is expired and data must be synchronized again.",
+            ),
+            Form::ResyncRequired => Fault::new(
+                410,
+                "resyncRequired",
+                "Resync required. Replace any local items with the server's version (including deletes).",
+            ),
             Form::DeltaLinkOlder => Fault::unsupported("DeltaLink older than 30 days is not supported."),
         }
     }

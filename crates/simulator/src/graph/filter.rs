@@ -27,8 +27,28 @@ pub enum Filter {
 
 /// Properties that can be filtered by.
 const FILTERABLE: &[&str] = &[
-    "id", "displayName", "userPrincipalName", "mail", "accountEnabled", "userType", "givenName", "surname", "mailNickname", "jobTitle", "department", "employeeId", "city", "country", "companyName",
-    "onPremisesSyncEnabled", "securityEnabled", "mailEnabled", "groupTypes", "proxyAddresses", "otherMails", "usageLocation",
+    "id",
+    "displayName",
+    "userPrincipalName",
+    "mail",
+    "accountEnabled",
+    "userType",
+    "givenName",
+    "surname",
+    "mailNickname",
+    "jobTitle",
+    "department",
+    "employeeId",
+    "city",
+    "country",
+    "companyName",
+    "onPremisesSyncEnabled",
+    "securityEnabled",
+    "mailEnabled",
+    "groupTypes",
+    "proxyAddresses",
+    "otherMails",
+    "usageLocation",
 ];
 
 impl Filter {
@@ -282,7 +302,9 @@ impl Parser {
 fn known(name: &str) -> Result<String, String> {
     match FILTERABLE.iter().find(|f| f.eq_ignore_ascii_case(name)) {
         Some(f) => Ok((*f).to_owned()),
-        None => Err(format!("Unsupported or invalid query filter clause specified for property '{name}' of resource 'DirectoryObject'.")),
+        None => Err(format!(
+            "Unsupported or invalid query filter clause specified for property '{name}' of resource 'DirectoryObject'."
+        )),
     }
 }
 
@@ -312,7 +334,15 @@ mod tests {
         ] {
             assert_eq!(Filter::parse(text).map(|f| f.holds(&ada)), Ok(holds), "{text}");
         }
-        for text in ["", "displayName", "aboutMe eq 'x'", "displayName gt 'a'", "(displayName eq 'a'", "displayName eq 'a", "displayName eq 'a' displayName"] {
+        for text in [
+            "",
+            "displayName",
+            "aboutMe eq 'x'",
+            "displayName gt 'a'",
+            "(displayName eq 'a'",
+            "displayName eq 'a",
+            "displayName eq 'a' displayName",
+        ] {
             assert!(Filter::parse(text).is_err(), "{text}");
         }
     }

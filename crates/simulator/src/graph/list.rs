@@ -120,9 +120,13 @@ impl Call<'_> {
         let mut n = 0u64;
         let mut one = |o: Object| n += u64::from(self.matches(&state, o, filter.as_ref(), &search));
         if users {
-            (0..self.tenant.users + state.created_users).filter(|u| state.user_life(*u) == Life::Live).for_each(|u| one(Object::User(u)));
+            (0..self.tenant.users + state.created_users)
+                .filter(|u| state.user_life(*u) == Life::Live)
+                .for_each(|u| one(Object::User(u)));
         } else {
-            (0..self.tenant.groups + state.created_groups).filter(|g| state.group_life(*g) == Life::Live).for_each(|g| one(Object::Group(g)));
+            (0..self.tenant.groups + state.created_groups)
+                .filter(|g| state.group_life(*g) == Life::Live)
+                .for_each(|g| one(Object::Group(g)));
         }
         Ok(Reply { content_type: Some("text/plain"), ..Reply::json(200, n.to_string().into_bytes()) })
     }
@@ -141,17 +145,30 @@ impl Call<'_> {
     fn search(&self) -> Result<Vec<(Option<String>, String)>, Fault> {
         let Some(text) = self.query.get("$search") else { return Ok(vec![]) };
         if !self.ask.eventual {
-            return Err(Fault::unsupported("Request with $search query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual'"));
+            return Err(Fault::unsupported(
+                "Request with $search query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual'",
+            ));
         }
         let clause = |part: &str| {
             let inner = part.trim().strip_prefix('"')?.strip_suffix('"')?;
             match inner.split_once(':') {
-                Some((p, t)) if ["displayName", "mail", "userPrincipalName", "description", "mailNickname", "givenName", "surname"].contains(&p) => Some((Some(p.to_owned()), t.to_lowercase())),
+                Some((p, t))
+                    if ["displayName", "mail", "userPrincipalName", "description", "mailNickname", "givenName", "surname"]
+                        .contains(&p) =>
+                {
+                    Some((Some(p.to_owned()), t.to_lowercase()))
+                }
                 Some(_) => None,
                 None => Some((None, inner.to_lowercase())),
             }
         };
-        text.split(" AND ").map(|p| clause(p).ok_or_else(|| Fault::bad_request("Syntax error in the $search clause: write \"property:text\" in quotation marks."))).collect()
+        text.split(" AND ")
+            .map(|p| {
+                clause(p).ok_or_else(|| {
+                    Fault::bad_request("Syntax error in the $search clause: write \"property:text\" in quotation marks.")
+                })
+            })
+            .collect()
     }
 
     fn wanted(&self, kind: Type, context: &str) -> Result<Wanted, Fault> {
@@ -161,7 +178,9 @@ impl Call<'_> {
         let most = if select.explicit && select.user & UserProp::SignInActivity.bit() != 0 { 500 } else { 999 };
         let top = match self.query.get("$top") {
             None => DEFAULT_TOP,
-            Some(t) => t.parse().ok().filter(|n| (1..=most).contains(n)).ok_or_else(|| Fault::unsupported(format!("Invalid page size specified: '{t}'. Must be between 1 and {most} inclusive.")))?,
+            Some(t) => t.parse().ok().filter(|n| (1..=most).contains(n)).ok_or_else(|| {
+                Fault::unsupported(format!("Invalid page size specified: '{t}'. Must be between 1 and {most} inclusive."))
+            })?,
         };
         let advanced = self.ask.eventual && self.query.counts();
         let filter = filter(&self.query)?;
@@ -169,26 +188,41 @@ impl Call<'_> {
             None => None,
             Some(o) => {
                 let (name, direction) = o.trim().split_once(' ').unwrap_or((o.trim(), "asc"));
-                let name = ["displayName", "userPrincipalName", "deletedDateTime"].into_iter().find(|n| n.eq_ignore_ascii_case(name));
+                let name =
+                    ["displayName", "userPrincipalName", "deletedDateTime"].into_iter().find(|n| n.eq_ignore_ascii_case(name));
                 let name = name.ok_or_else(|| Fault::unsupported("Sorting not supported for current query."))?;
                 Some((name.to_owned(), direction.trim().eq_ignore_ascii_case("desc")))
             }
         };
         let needs = filter.as_ref().is_some_and(Filter::is_advanced) || (filter.is_some() && order.is_some());
-        let cast_with_more = context == "users" && self.ask.path.contains("embers/") && (filter.is_some() || order.is_some() || self.query.get("$select").is_some());
+        let cast_with_more = context == "users"
+            && self.ask.path.contains("embers/")
+            && (filter.is_some() || order.is_some() || self.query.get("$select").is_some());
         if (needs || cast_with_more) && !advanced {
             return Err(Fault::unsupported("Unsupported Query."));
         }
         let expand_manager = match self.query.get("$expand").map(|e| e.replace(' ', "")) {
             None => false,
             Some(e) if kind == Type::User && matches!(e.as_str(), "manager" | "manager($select=id)") => true,
-            Some(e) => return Err(Fault::new(400, "BadRequest", format!("Parsing OData Select and Expand failed: '{}' cannot be expanded here.", e.replace('"', "'")))),
+            Some(e) => {
+                return Err(Fault::new(
+                    400,
+                    "BadRequest",
+                    format!("Parsing OData Select and Expand failed: '{}' cannot be expanded here.", e.replace('"', "'")),
+                ));
+            }
         };
         let (cursor, first_page) = match self.query.get("$skiptoken") {
             None => (0, true),
             Some(t) => match open(self.tenant.key, t).as_deref() {
                 Some([LIST_TOKEN, cursor]) if self.expired.is_none() => (*cursor, false),
-                _ => return Err(Fault::new(400, "Directory_ExpiredPageToken", "The specified page token value has expired and can no longer be included in your request.")),
+                _ => {
+                    return Err(Fault::new(
+                        400,
+                        "Directory_ExpiredPageToken",
+                        "The specified page token value has expired and can no longer be included in your request.",
+                    ));
+                }
             },
         };
         Ok(Wanted { select, filter, search: self.search()?, order, top, cursor, first_page, count: advanced, expand_manager })
@@ -202,7 +236,9 @@ impl Call<'_> {
                 Type::Group => matches!(o, Object::Group(_)),
                 Type::Any => true,
             };
-            right && ((wanted.filter.is_none() && wanted.search.is_empty()) || self.matches(state, o, wanted.filter.as_ref(), &wanted.search))
+            right
+                && ((wanted.filter.is_none() && wanted.search.is_empty())
+                    || self.matches(state, o, wanted.filter.as_ref(), &wanted.search))
         };
         let mut page: Vec<Object> = vec![];
         let mut next = None;
@@ -253,7 +289,9 @@ impl Call<'_> {
             out.extend_from_slice(format!(",\"@odata.count\":{}", count.unwrap_or_default()).as_bytes());
         }
         if let Some(cursor) = next {
-            let kept = self.ask.query.split('&').filter(|p| !p.is_empty() && !p.to_lowercase().starts_with("$skiptoken") && !p.to_lowercase().starts_with("%24skiptoken"));
+            let kept = self.ask.query.split('&').filter(|p| {
+                !p.is_empty() && !p.to_lowercase().starts_with("$skiptoken") && !p.to_lowercase().starts_with("%24skiptoken")
+            });
             let mut query: Vec<String> = kept.map(str::to_owned).collect();
             query.push(format!("$skiptoken={}", seal(self.tenant.key, &[LIST_TOKEN, cursor])));
             let link = format!("{}{}?{}", self.sim.origin(), self.ask.path, query.join("&"));

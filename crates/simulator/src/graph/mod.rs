@@ -79,13 +79,18 @@ pub fn answer(sim: &Sim, ask: &Ask<'_>) -> Answer {
     let mut wire = None;
     let reply = match serve(sim, ask, now, &mut wire) {
         Ok(reply) => reply,
-        Err(fault) => fault.reply(now, &request_id, if ask.client_request_id.is_empty() { &request_id } else { ask.client_request_id }),
+        Err(fault) => {
+            fault.reply(now, &request_id, if ask.client_request_id.is_empty() { &request_id } else { ask.client_request_id })
+        }
     };
     let mut reply = reply;
     let echo = if ask.client_request_id.is_empty() { request_id.clone() } else { ask.client_request_id.to_owned() };
     reply.headers.push(("request-id", request_id));
     reply.headers.push(("client-request-id", echo));
-    reply.headers.push(("x-ms-ags-diagnostic", r#"{"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"1","ScaleUnit":"000","RoleInstance":"SIM0"}}"#.to_owned()));
+    reply.headers.push((
+        "x-ms-ags-diagnostic",
+        r#"{"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"1","ScaleUnit":"000","RoleInstance":"SIM0"}}"#.to_owned(),
+    ));
     reply.headers.push(("odata-version", "4.0".to_owned()));
     Answer { reply, wire }
 }
@@ -111,7 +116,8 @@ fn serve(sim: &Sim, ask: &Ask<'_>, now: i64, wire: &mut Option<crate::faults::Wi
     let charge = sim.meters.charge(tenant, cost, route.writes(), sim.options.throttle, now);
     if let Err(seconds) = charge {
         sim.stats.count(&route.label(), cost, 429);
-        let scope = format!("Tenant_Application/ReadWrite/{}/{}", crate::seed::guid(tenant.client_id), crate::seed::guid(tenant.id));
+        let scope =
+            format!("Tenant_Application/ReadWrite/{}/{}", crate::seed::guid(tenant.client_id), crate::seed::guid(tenant.id));
         return Err(Fault::throttled(Some(seconds))
             .with("x-ms-throttle-scope", scope)
             .with("x-ms-throttle-information", if route.writes() { "WriteLimitExceeded" } else { "ResourceUnitLimitExceeded" })
@@ -121,7 +127,11 @@ fn serve(sim: &Sim, ask: &Ask<'_>, now: i64, wire: &mut Option<crate::faults::Wi
     let roles: Vec<String> = signed_in.roles.iter().filter(|r| granted.contains(r)).cloned().collect();
     let allowed = route.permissions();
     let result = if tenant.read().consent_revoked {
-        Err(Fault::new(403, "Authorization_IdentityNotFound", "The identity of the calling application could not be established."))
+        Err(Fault::new(
+            403,
+            "Authorization_IdentityNotFound",
+            "The identity of the calling application could not be established.",
+        ))
     } else if !allowed.is_empty() && !allowed.iter().any(|p| roles.iter().any(|r| r == p)) {
         Err(Fault::denied())
     } else {
@@ -189,7 +199,12 @@ impl Call<'_> {
 
     /// The beginning of a JSON answer: `{"@odata.context":"…`.
     fn context(&self, what: &str) -> Vec<u8> {
-        let select = self.query.get("$select").filter(|_| self.query.get("$skiptoken").is_none()).map(|s| format!("({})", s.replace(['"', '\\', ' '], ""))).unwrap_or_default();
+        let select = self
+            .query
+            .get("$select")
+            .filter(|_| self.query.get("$skiptoken").is_none())
+            .map(|s| format!("({})", s.replace(['"', '\\', ' '], "")))
+            .unwrap_or_default();
         let mut out = Vec::with_capacity(1 << 14);
         out.extend_from_slice(b"{\"@odata.context\":\"");
         out.extend_from_slice(format!("{}/v1.0/$metadata#{what}{select}", self.sim.origin()).as_bytes());
@@ -211,7 +226,11 @@ impl Call<'_> {
     fn body(&self) -> Result<Map<String, Value>, Fault> {
         match serde_json::from_slice(self.ask.body) {
             Ok(Value::Object(map)) => Ok(map),
-            _ => Err(Fault::new(400, "BadRequest", "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.")),
+            _ => Err(Fault::new(
+                400,
+                "BadRequest",
+                "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.",
+            )),
         }
     }
 
@@ -224,7 +243,11 @@ impl Call<'_> {
             return Err(Fault::denied());
         }
         if !self.tenant.premium {
-            return Err(Fault::new(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", "Neither tenant is B2C or tenant doesn't have premium license"));
+            return Err(Fault::new(
+                403,
+                "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
+                "Neither tenant is B2C or tenant doesn't have premium license",
+            ));
         }
         Ok(())
     }

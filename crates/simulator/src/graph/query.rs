@@ -126,7 +126,13 @@ pub fn select(tenant: &Tenant, query: &Query, kind: Type, place: Place) -> Resul
                 return Err(Fault::new(501, "NotImplemented", "This operation target is not yet supported."));
             }
             let resource = if kind == Type::Group { "group" } else { "user" };
-            return Err(Fault::new(400, "BadRequest", format!("Parsing OData Select and Expand failed: Could not find a property named '{name}' on type 'microsoft.graph.{resource}'.")));
+            return Err(Fault::new(
+                400,
+                "BadRequest",
+                format!(
+                    "Parsing OData Select and Expand failed: Could not find a property named '{name}' on type 'microsoft.graph.{resource}'."
+                ),
+            ));
         }
         wanted.user |= user.map_or(0, UserProp::bit);
         wanted.group |= group.map_or(0, GroupProp::bit);

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::query::{Place, Select, Type, select};
 use super::Call;
+use super::query::{Place, Select, Type, select};
 use crate::directory::Unset;
 use crate::people::companies::{SITES, SKUS};
 use crate::properties::UserProp;
@@ -64,7 +64,13 @@ impl Call<'_> {
                     body.push(b'}');
                 }
             }
-            Some(_) => return Err(Fault::new(400, "BadRequest", "Parsing OData Select and Expand failed: only manager can be expanded here.")),
+            Some(_) => {
+                return Err(Fault::new(
+                    400,
+                    "BadRequest",
+                    "Parsing OData Select and Expand failed: only manager can be expanded here.",
+                ));
+            }
         }
         Ok(Reply::json(200, body))
     }
@@ -194,14 +200,24 @@ impl Call<'_> {
         for one in &mut value {
             self.narrow(one)?;
         }
-        Ok(Reply::value(200, &json!({"@odata.context": format!("{}/v1.0/$metadata#{context}", self.sim.origin()), "value": value})))
+        Ok(Reply::value(
+            200,
+            &json!({"@odata.context": format!("{}/v1.0/$metadata#{context}", self.sim.origin()), "value": value}),
+        ))
     }
 
     fn narrow(&self, value: &mut Value) -> Result<(), Fault> {
         let (Some(select), Value::Object(map)) = (self.query.get("$select"), value) else { return Ok(()) };
         let names: Vec<&str> = select.split(',').map(str::trim).collect();
         if let Some(unknown) = names.iter().find(|n| !map.keys().any(|k| k.eq_ignore_ascii_case(n))) {
-            return Err(Fault::new(400, "BadRequest", format!("Parsing OData Select and Expand failed: Could not find a property named '{}'.", unknown.replace('"', "'"))));
+            return Err(Fault::new(
+                400,
+                "BadRequest",
+                format!(
+                    "Parsing OData Select and Expand failed: Could not find a property named '{}'.",
+                    unknown.replace('"', "'")
+                ),
+            ));
         }
         map.retain(|k, _| k == "id" || names.iter().any(|n| n.eq_ignore_ascii_case(k)));
         Ok(())

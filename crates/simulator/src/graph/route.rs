@@ -110,14 +110,21 @@ impl Route {
             ["groups", id] => Self::Group((*id).to_owned()),
             ["users", id, "manager"] => Self::Manager((*id).to_owned()),
             ["users", id, "manager", "$ref"] => Self::ManagerRef((*id).to_owned()),
-            ["users", id, which @ ("memberOf" | "transitiveMemberOf")] | ["users", id, which @ ("memberOf" | "transitiveMemberOf"), "microsoft.graph.group"] =>
-                Self::MemberOf { user: (*id).to_owned(), transitive: *which == "transitiveMemberOf" },
+            ["users", id, which @ ("memberOf" | "transitiveMemberOf")]
+            | ["users", id, which @ ("memberOf" | "transitiveMemberOf"), "microsoft.graph.group"] => {
+                Self::MemberOf { user: (*id).to_owned(), transitive: *which == "transitiveMemberOf" }
+            }
             ["users", id, "licenseDetails"] => Self::LicenseDetails((*id).to_owned()),
             ["groups", id, "members", "$ref"] => Self::MembersRef((*id).to_owned()),
-            ["groups", id, "members", member, "$ref"] => Self::MemberRef { group: (*id).to_owned(), member: (*member).to_owned() },
-            ["groups", id, which @ ("members" | "transitiveMembers")] => Self::Members { group: (*id).to_owned(), transitive: *which != "members", kind: Type::Any },
-            ["groups", id, which @ ("members" | "transitiveMembers"), kind] if cast(kind).is_some() =>
-                Self::Members { group: (*id).to_owned(), transitive: *which != "members", kind: cast(kind).unwrap_or(Type::Any) },
+            ["groups", id, "members", member, "$ref"] => {
+                Self::MemberRef { group: (*id).to_owned(), member: (*member).to_owned() }
+            }
+            ["groups", id, which @ ("members" | "transitiveMembers")] => {
+                Self::Members { group: (*id).to_owned(), transitive: *which != "members", kind: Type::Any }
+            }
+            ["groups", id, which @ ("members" | "transitiveMembers"), kind] if cast(kind).is_some() => {
+                Self::Members { group: (*id).to_owned(), transitive: *which != "members", kind: cast(kind).unwrap_or(Type::Any) }
+            }
             ["directory", "deletedItems", kind] if cast(kind).is_some() => Self::DeletedItems(cast(kind).unwrap_or(Type::Any)),
             ["directory", "deletedItems", id] => Self::DeletedItem((*id).to_owned()),
             ["directory", "deletedItems", id, "restore"] => Self::Restore((*id).to_owned()),
@@ -126,11 +133,21 @@ impl Route {
             ["subscribedSkus"] => Self::Skus,
             ["servicePrincipals", id, "appRoleAssignedTo"] => Self::AppRoles((*id).to_owned()),
             ["$batch"] => Self::Batch,
-            ["me", ..] => return Err(Fault::new(400, "BadRequest", "/me request is only valid with delegated authentication flow.")),
-            ["directory", "deletedItems"] => return Err(Fault::bad_request("The type cast is required: append /microsoft.graph.user or /microsoft.graph.group.")),
+            ["me", ..] => {
+                return Err(Fault::new(400, "BadRequest", "/me request is only valid with delegated authentication flow."));
+            }
+            ["directory", "deletedItems"] => {
+                return Err(Fault::bad_request(
+                    "The type cast is required: append /microsoft.graph.user or /microsoft.graph.group.",
+                ));
+            }
             _ => {
                 let segment = parts.last().copied().unwrap_or_default();
-                return Err(Fault::new(if method == "GET" { 400 } else { 404 }, "BadRequest", format!("Resource not found for the segment '{segment}'.")));
+                return Err(Fault::new(
+                    if method == "GET" { 400 } else { 404 },
+                    "BadRequest",
+                    format!("Resource not found for the segment '{segment}'."),
+                ));
             }
         };
         Ok(route)
@@ -183,7 +200,8 @@ impl Route {
             _ => 1,
         };
         let top = query.get("$top").and_then(|t| t.parse::<i64>().ok());
-        let cost = base - i64::from(query.get("$select").is_some()) + i64::from(query.get("$expand").is_some()) - i64::from(top.is_some_and(|t| t < 20));
+        let cost = base - i64::from(query.get("$select").is_some()) + i64::from(query.get("$expand").is_some())
+            - i64::from(top.is_some_and(|t| t < 20));
         cost.max(1) as u64
     }
 }
@@ -193,17 +211,44 @@ impl Route {
     #[must_use]
     pub fn permissions(&self) -> &'static [&'static str] {
         const USERS: &[&str] = &["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"];
-        const GROUPS: &[&str] =
-            &["GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All", "GroupMember.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"];
-        const MEMBER_OF: &[&str] = &["GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All", "User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"];
+        const GROUPS: &[&str] = &[
+            "GroupMember.Read.All",
+            "Group.Read.All",
+            "Group.ReadWrite.All",
+            "GroupMember.ReadWrite.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ];
+        const MEMBER_OF: &[&str] = &[
+            "GroupMember.Read.All",
+            "Group.Read.All",
+            "Group.ReadWrite.All",
+            "User.Read.All",
+            "User.ReadWrite.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ];
         const ORGANIZATION: &[&str] = &["Organization.Read.All", "User.Read.All", "Directory.Read.All"];
         const SKUS: &[&str] = &["LicenseAssignment.Read.All", "Organization.Read.All", "Directory.Read.All"];
         const LICENSES: &[&str] = &["LicenseAssignment.Read.All", "User.Read.All", "User.ReadWrite.All", "Directory.Read.All"];
         const APPS: &[&str] = &["Application.Read.All", "Directory.Read.All"];
-        const DELETED: &[&str] = &["User.Read.All", "User.ReadWrite.All", "Group.Read.All", "Group.ReadWrite.All", "User.DeleteRestore.All", "Directory.Read.All"];
+        const DELETED: &[&str] = &[
+            "User.Read.All",
+            "User.ReadWrite.All",
+            "Group.Read.All",
+            "Group.ReadWrite.All",
+            "User.DeleteRestore.All",
+            "Directory.Read.All",
+        ];
         match self {
             Self::Users | Self::Count(true) | Self::Delta(true) | Self::User(_) | Self::Manager(_) | Self::ManagerRef(_) => USERS,
-            Self::Groups | Self::Count(false) | Self::Delta(false) | Self::Group(_) | Self::Members { .. } | Self::MembersRef(_) | Self::MemberRef { .. } => GROUPS,
+            Self::Groups
+            | Self::Count(false)
+            | Self::Delta(false)
+            | Self::Group(_)
+            | Self::Members { .. }
+            | Self::MembersRef(_)
+            | Self::MemberRef { .. } => GROUPS,
             Self::MemberOf { .. } => MEMBER_OF,
             Self::LicenseDetails(_) => LICENSES,
             Self::DeletedItems(_) | Self::DeletedItem(_) | Self::Restore(_) => DELETED,

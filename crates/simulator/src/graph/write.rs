@@ -77,7 +77,8 @@ impl Call<'_> {
     /// The object an `@odata.id` points to.
     fn referenced(&self, state: &crate::tenant::State) -> Result<Object, Fault> {
         let body = self.body()?;
-        let url = body.get("@odata.id").and_then(Value::as_str).ok_or_else(|| Fault::bad_request("The request needs an @odata.id."))?;
+        let url =
+            body.get("@odata.id").and_then(Value::as_str).ok_or_else(|| Fault::bad_request("The request needs an @odata.id."))?;
         let id = url.rsplit('/').next().unwrap_or_default();
         crate::seed::parse_guid(id)
             .and_then(|id| self.tenant.object(state, id))
@@ -123,7 +124,9 @@ impl Call<'_> {
         let mut state = self.tenant.write();
         let group = self.live_group(&state, group)?;
         self.may_change_members(group)?;
-        let member = crate::seed::parse_guid(member).and_then(|id| self.tenant.object(&state, id)).ok_or_else(|| Fault::not_found(member))?;
+        let member = crate::seed::parse_guid(member)
+            .and_then(|id| self.tenant.object(&state, id))
+            .ok_or_else(|| Fault::not_found(member))?;
         self.tenant.link(&mut state, self.now, group, member, false).map_err(refused)?;
         Ok(Reply::nothing())
     }

@@ -9,8 +9,12 @@ use crate::tenant::Tenant;
 
 /// Groups every tenant has, in this order, as far as `--groups` reaches.
 pub const NAMED: &[(&str, &str)] = &[
-    ("All employees", "Everyone who works here"), ("Portal users", "May sign in to the customer portal"), ("Staff", "Technicians and coordinators"), ("Helpdesk", "First line support"),
-    ("Guests", "Everyone invited from outside"), ("Company-wide", "Announcements to all"),
+    ("All employees", "Everyone who works here"),
+    ("Portal users", "May sign in to the customer portal"),
+    ("Staff", "Technicians and coordinators"),
+    ("Helpdesk", "First line support"),
+    ("Guests", "Everyone invited from outside"),
+    ("Company-wide", "Announcements to all"),
 ];
 
 const ALL_EMPLOYEES: u32 = 0;
@@ -127,14 +131,16 @@ pub fn write(tenant: &Tenant, out: &mut Vec<u8>, index: u32, prop: GroupProp) ->
             out.push(b'"');
             true
         }
-        P::Mail => mail_enabled && {
-            out.push(b'"');
-            put_nickname(out, index);
-            out.push(b'@');
-            out.extend_from_slice(tenant.domain.as_bytes());
-            out.push(b'"');
-            true
-        },
+        P::Mail => {
+            mail_enabled && {
+                out.push(b'"');
+                put_nickname(out, index);
+                out.push(b'@');
+                out.extend_from_slice(tenant.domain.as_bytes());
+                out.push(b'"');
+                true
+            }
+        }
         P::ProxyAddresses => {
             out.push(b'[');
             if mail_enabled {
@@ -147,7 +153,13 @@ pub fn write(tenant: &Tenant, out: &mut Vec<u8>, index: u32, prop: GroupProp) ->
             out.push(b']');
             true
         }
-        P::MembershipRule => form == Form::Dynamic && text(out, if index == GUESTS { "(user.userType -eq \\\"Guest\\\")" } else { "(user.userType -eq \\\"Member\\\")" }),
+        P::MembershipRule => {
+            form == Form::Dynamic
+                && text(
+                    out,
+                    if index == GUESTS { "(user.userType -eq \\\"Guest\\\")" } else { "(user.userType -eq \\\"Member\\\")" },
+                )
+        }
         P::MembershipRuleProcessingState => form == Form::Dynamic && text(out, "On"),
         P::Visibility => form == Form::Unified && text(out, if h.is_multiple_of(3) { "Private" } else { "Public" }),
         P::ResourceProvisioningOptions => {
@@ -155,12 +167,14 @@ pub fn write(tenant: &Tenant, out: &mut Vec<u8>, index: u32, prop: GroupProp) ->
             true
         }
         P::OnPremisesSyncEnabled => synced && boolean(out, true),
-        P::OnPremisesSamAccountName => synced && {
-            out.push(b'"');
-            put_nickname(out, index);
-            out.push(b'"');
-            true
-        },
+        P::OnPremisesSamAccountName => {
+            synced && {
+                out.push(b'"');
+                put_nickname(out, index);
+                out.push(b'"');
+                true
+            }
+        }
         P::SecurityIdentifier => {
             out.extend_from_slice(b"\"S-1-12-1-");
             put_number(out, tenant.key >> 33);
@@ -173,8 +187,20 @@ pub fn write(tenant: &Tenant, out: &mut Vec<u8>, index: u32, prop: GroupProp) ->
             out.extend_from_slice(b"[]");
             true
         }
-        P::DeletedDateTime | P::Classification | P::ExpirationDateTime | P::IsAssignableToRole | P::OnPremisesDomainName | P::OnPremisesLastSyncDateTime
-        | P::OnPremisesNetBiosName | P::OnPremisesSecurityIdentifier | P::PreferredDataLocation | P::PreferredLanguage | P::Theme | P::UniqueName | P::Members | P::Owners => false,
+        P::DeletedDateTime
+        | P::Classification
+        | P::ExpirationDateTime
+        | P::IsAssignableToRole
+        | P::OnPremisesDomainName
+        | P::OnPremisesLastSyncDateTime
+        | P::OnPremisesNetBiosName
+        | P::OnPremisesSecurityIdentifier
+        | P::PreferredDataLocation
+        | P::PreferredLanguage
+        | P::Theme
+        | P::UniqueName
+        | P::Members
+        | P::Owners => false,
     }
 }
 
@@ -222,7 +248,12 @@ impl Memberships {
     pub fn new(key: u64, users: u32, groups: u32, each: u32) -> Self {
         let n = u64::from(users);
         let slots = if each == 0 { 0 } else { (each - 1).max(1) };
-        Self { users: n, groups, by_account: each > 1, slots: (0..slots).map(|s| crate::seed::Shuffle::new(n, hash(key, 0x736c_6f74 + u64::from(s)))).collect() }
+        Self {
+            users: n,
+            groups,
+            by_account: each > 1,
+            slots: (0..slots).map(|s| crate::seed::Shuffle::new(n, hash(key, 0x736c_6f74 + u64::from(s)))).collect(),
+        }
     }
 
     /// Number of generated groups a slot distributes over.
@@ -273,7 +304,9 @@ impl Memberships {
             let v = shuffle.forward(u64::from(user));
             if slot == 0
                 && self.groups > HELPDESK
-                && let Some(group) = [PORTAL, STAFF, HELPDESK].into_iter().find(|g| self.named_interval(*g).is_some_and(|(a, b)| (a..b).contains(&v)))
+                && let Some(group) = [PORTAL, STAFF, HELPDESK]
+                    .into_iter()
+                    .find(|g| self.named_interval(*g).is_some_and(|(a, b)| (a..b).contains(&v)))
             {
                 if Self::suits(group, user) {
                     found(group);
@@ -302,8 +335,20 @@ impl Memberships {
     pub fn places(&self, group: u32) -> u64 {
         match group {
             _ if group >= self.groups || self.slots.is_empty() => 0,
-            ALL_EMPLOYEES | GUESTS => if self.by_account { self.users } else { 0 },
-            PORTAL | STAFF | HELPDESK => if self.groups > HELPDESK { self.named_interval(group).map_or(0, |(a, b)| b - a) } else { 0 },
+            ALL_EMPLOYEES | GUESTS => {
+                if self.by_account {
+                    self.users
+                } else {
+                    0
+                }
+            }
+            PORTAL | STAFF | HELPDESK => {
+                if self.groups > HELPDESK {
+                    self.named_interval(group).map_or(0, |(a, b)| b - a)
+                } else {
+                    0
+                }
+            }
             COMPANY_WIDE => 0,
             _ => {
                 let (slot, k) = self.slot_of(group);

@@ -183,7 +183,11 @@ impl<'a> Person<'a> {
 
     fn put_domain(&self, out: &mut Vec<u8>) {
         out.push(b'@');
-        out.extend_from_slice(if self.account == Account::Service { self.tenant.initial_domain.as_bytes() } else { self.tenant.domain.as_bytes() });
+        out.extend_from_slice(if self.account == Account::Service {
+            self.tenant.initial_domain.as_bytes()
+        } else {
+            self.tenant.domain.as_bytes()
+        });
     }
 
     fn partner(&self) -> (&'static str, &'static str) {
@@ -272,7 +276,14 @@ impl<'a> Person<'a> {
             P::Surname => human && !self.chance(6, 3) && text(out, self.family.0),
             P::UserPrincipalName => quoted(out, |o| self.put_upn(o)),
             P::Mail => self.has_mail() && quoted(out, |o| self.put_mail(o)),
-            P::JobTitle => has_job && if self.index == 0 { text(out, "Managing Director") } else { text(out, titles[(self.h >> 24) as usize % titles.len()]) },
+            P::JobTitle => {
+                has_job
+                    && if self.index == 0 {
+                        text(out, "Managing Director")
+                    } else {
+                        text(out, titles[(self.h >> 24) as usize % titles.len()])
+                    }
+            }
             P::Department => has_job && text(out, department),
             P::OfficeLocation => employee && !self.chance(7, 15) && text(out, self.site().office),
             P::PreferredLanguage => employee && self.chance(8, 40) && text(out, self.language),
@@ -285,7 +296,9 @@ impl<'a> Person<'a> {
                 out.push(b']');
                 true
             }
-            P::AccountEnabled => boolean(out, human && !(self.index != 0 && self.chance(11, 4)) || self.account == Account::Service),
+            P::AccountEnabled => {
+                boolean(out, human && !(self.index != 0 && self.chance(11, 4)) || self.account == Account::Service)
+            }
             P::UserType => text(out, if self.account == Account::Guest { "Guest" } else { "Member" }),
             P::OtherMails => {
                 out.push(b'[');
@@ -317,24 +330,36 @@ impl<'a> Person<'a> {
             }
             P::MailNickname => quoted(out, |o| self.put_local(o, false)),
             P::CompanyName => match self.account {
-                Account::Employee => self.chance(13, 80) && quoted(out, |o| o.extend_from_slice(self.tenant.display_name.as_bytes())),
+                Account::Employee => {
+                    self.chance(13, 80) && quoted(out, |o| o.extend_from_slice(self.tenant.display_name.as_bytes()))
+                }
                 Account::Guest => text(out, self.partner().0),
                 Account::Shared | Account::Service => false,
             },
-            P::EmployeeId => employee && self.chance(14, 85) && quoted(out, |o| {
-                o.push(b'E');
-                put_number(o, 10_000 + u64::from(self.index));
-            }),
-            P::EmployeeType => employee && self.chance(15, 70) && text(out, if self.chance(16, 12) { "Contractor" } else { "Employee" }),
-            P::EmployeeHireDate => employee && self.chance(17, 60) && quoted(out, |o| put_time(o, self.created() / 86_400 * 86_400)),
-            P::EmployeeOrgData => employee && self.chance(18, 50) && {
-                out.extend_from_slice(b"{\"division\":\"");
-                out.extend_from_slice(department.as_bytes());
-                out.extend_from_slice(b"\",\"costCenter\":\"CC-");
-                put_number(out, 100 + (self.h >> 20) % 40);
-                out.extend_from_slice(b"\"}");
-                true
-            },
+            P::EmployeeId => {
+                employee
+                    && self.chance(14, 85)
+                    && quoted(out, |o| {
+                        o.push(b'E');
+                        put_number(o, 10_000 + u64::from(self.index));
+                    })
+            }
+            P::EmployeeType => {
+                employee && self.chance(15, 70) && text(out, if self.chance(16, 12) { "Contractor" } else { "Employee" })
+            }
+            P::EmployeeHireDate => {
+                employee && self.chance(17, 60) && quoted(out, |o| put_time(o, self.created() / 86_400 * 86_400))
+            }
+            P::EmployeeOrgData => {
+                employee && self.chance(18, 50) && {
+                    out.extend_from_slice(b"{\"division\":\"");
+                    out.extend_from_slice(department.as_bytes());
+                    out.extend_from_slice(b"\",\"costCenter\":\"CC-");
+                    put_number(out, 100 + (self.h >> 20) % 40);
+                    out.extend_from_slice(b"\"}");
+                    true
+                }
+            }
             P::StreetAddress => employee && self.chance(19, 70) && text(out, self.site().street),
             P::City => employee && self.chance(19, 70) && text(out, self.site().city),
             P::State => employee && self.chance(19, 70) && text(out, self.site().state),
@@ -342,10 +367,16 @@ impl<'a> Person<'a> {
             P::Country => employee && self.chance(19, 70) && text(out, self.site().country),
             P::UsageLocation => employee && text(out, self.site().iso),
             P::CreatedDateTime => !self.h.is_multiple_of(37) && quoted(out, |o| put_time(o, self.created())),
-            P::LastPasswordChangeDateTime | P::SignInSessionsValidFromDateTime => quoted(out, |o| put_time(o, self.created() + 3600)),
+            P::LastPasswordChangeDateTime | P::SignInSessionsValidFromDateTime => {
+                quoted(out, |o| put_time(o, self.created() + 3600))
+            }
             P::CreationType => self.account == Account::Guest && text(out, "Invitation"),
-            P::ExternalUserState => self.account == Account::Guest && text(out, if self.chance(20, 15) { "PendingAcceptance" } else { "Accepted" }),
-            P::ExternalUserStateChangeDateTime => self.account == Account::Guest && quoted(out, |o| put_time(o, self.created() + 86_400)),
+            P::ExternalUserState => {
+                self.account == Account::Guest && text(out, if self.chance(20, 15) { "PendingAcceptance" } else { "Accepted" })
+            }
+            P::ExternalUserStateChangeDateTime => {
+                self.account == Account::Guest && quoted(out, |o| put_time(o, self.created() + 86_400))
+            }
             P::Identities => {
                 out.extend_from_slice(b"[{\"signInType\":\"userPrincipalName\",\"issuer\":\"");
                 out.extend_from_slice(self.tenant.initial_domain.as_bytes());
@@ -377,48 +408,78 @@ impl<'a> Person<'a> {
                 true
             }
             P::OnPremisesSyncEnabled => self.synced() && boolean(out, true),
-            P::OnPremisesImmutableId => self.synced() && quoted(out, |o| {
-                put_number(o, self.h | 1 << 63);
-                o.extend_from_slice(b"==");
-            }),
-            P::OnPremisesSamAccountName => self.synced() && quoted(out, |o| {
-                o.push(b'u');
-                put_number(o, 1000 + u64::from(self.index));
-            }),
-            P::OnPremisesDomainName => self.synced() && quoted(out, |o| {
-                o.extend_from_slice(b"corp.");
-                o.extend_from_slice(self.tenant.domain.as_bytes());
-            }),
-            P::OnPremisesDistinguishedName => self.synced() && quoted(out, |o| {
-                o.extend_from_slice(b"CN=");
-                self.put_display_name(o);
-                o.extend_from_slice(b",OU=People,DC=corp");
-            }),
+            P::OnPremisesImmutableId => {
+                self.synced()
+                    && quoted(out, |o| {
+                        put_number(o, self.h | 1 << 63);
+                        o.extend_from_slice(b"==");
+                    })
+            }
+            P::OnPremisesSamAccountName => {
+                self.synced()
+                    && quoted(out, |o| {
+                        o.push(b'u');
+                        put_number(o, 1000 + u64::from(self.index));
+                    })
+            }
+            P::OnPremisesDomainName => {
+                self.synced()
+                    && quoted(out, |o| {
+                        o.extend_from_slice(b"corp.");
+                        o.extend_from_slice(self.tenant.domain.as_bytes());
+                    })
+            }
+            P::OnPremisesDistinguishedName => {
+                self.synced()
+                    && quoted(out, |o| {
+                        o.extend_from_slice(b"CN=");
+                        self.put_display_name(o);
+                        o.extend_from_slice(b",OU=People,DC=corp");
+                    })
+            }
             P::OnPremisesUserPrincipalName => self.synced() && quoted(out, |o| self.put_upn(o)),
-            P::OnPremisesSecurityIdentifier | P::SecurityIdentifier => (prop == P::SecurityIdentifier || self.synced()) && quoted(out, |o| {
-                o.extend_from_slice(if prop == P::SecurityIdentifier { b"S-1-12-1-" } else { b"S-1-5-21-" });
-                put_number(o, self.tenant.key >> 33);
-                o.push(b'-');
-                put_number(o, 1000 + u64::from(self.index));
-            }),
+            P::OnPremisesSecurityIdentifier | P::SecurityIdentifier => {
+                (prop == P::SecurityIdentifier || self.synced())
+                    && quoted(out, |o| {
+                        o.extend_from_slice(if prop == P::SecurityIdentifier { b"S-1-12-1-" } else { b"S-1-5-21-" });
+                        put_number(o, self.tenant.key >> 33);
+                        o.push(b'-');
+                        put_number(o, 1000 + u64::from(self.index));
+                    })
+            }
             P::OnPremisesLastSyncDateTime => self.synced() && quoted(out, |o| put_time(o, FIRST_ACCOUNT + NINE_YEARS as i64)),
             P::OnPremisesExtensionAttributes => self.write_extension_attributes(out),
-            P::SignInActivity => human && !self.chance(23, 10) && {
-                out.extend_from_slice(b"{\"lastSignInDateTime\":\"");
-                put_time(out, FIRST_ACCOUNT + NINE_YEARS as i64 + (self.h % 9_000_000) as i64);
-                out.extend_from_slice(b"\",\"lastSignInRequestId\":\"\",\"lastNonInteractiveSignInDateTime\":\"0001-01-01T00:00:00Z\",\"lastNonInteractiveSignInRequestId\":\"\"}");
-                true
-            },
-            P::BadgeNumber => employee && self.chance(25, 30) && quoted(out, |o| {
-                o.extend_from_slice(b"B-");
-                put_number(o, 5000 + u64::from(self.index));
-            }),
+            P::SignInActivity => {
+                human
+                    && !self.chance(23, 10)
+                    && {
+                        out.extend_from_slice(b"{\"lastSignInDateTime\":\"");
+                        put_time(out, FIRST_ACCOUNT + NINE_YEARS as i64 + (self.h % 9_000_000) as i64);
+                        out.extend_from_slice(b"\",\"lastSignInRequestId\":\"\",\"lastNonInteractiveSignInDateTime\":\"0001-01-01T00:00:00Z\",\"lastNonInteractiveSignInRequestId\":\"\"}");
+                        true
+                    }
+            }
+            P::BadgeNumber => {
+                employee
+                    && self.chance(25, 30)
+                    && quoted(out, |o| {
+                        o.extend_from_slice(b"B-");
+                        put_number(o, 5000 + u64::from(self.index));
+                    })
+            }
             P::ImAddresses | P::AssignedPlans | P::ProvisionedPlans | P::OnPremisesProvisioningErrors => {
                 out.extend_from_slice(b"[]");
                 true
             }
-            P::FaxNumber | P::DeletedDateTime | P::IsResourceAccount | P::ShowInAddressList | P::EmployeeLeaveDateTime | P::PasswordPolicies | P::AgeGroup
-            | P::PreferredDataLocation | P::Manager => false,
+            P::FaxNumber
+            | P::DeletedDateTime
+            | P::IsResourceAccount
+            | P::ShowInAddressList
+            | P::EmployeeLeaveDateTime
+            | P::PasswordPolicies
+            | P::AgeGroup
+            | P::PreferredDataLocation
+            | P::Manager => false,
         }
     }
 

@@ -59,7 +59,12 @@ impl World {
 
     pub fn form(&self) -> Vec<(&'static str, String)> {
         let text = |name: &str| self.tenant[name].as_str().unwrap_or_default().to_owned();
-        vec![("grant_type", "client_credentials".into()), ("client_id", text("client_id")), ("client_secret", text("client_secret")), ("scope", "https://graph.microsoft.com/.default".into())]
+        vec![
+            ("grant_type", "client_credentials".into()),
+            ("client_id", text("client_id")),
+            ("client_secret", text("client_secret")),
+            ("scope", "https://graph.microsoft.com/.default".into()),
+        ]
     }
 
     pub async fn ask_token(&self, tenant: &str, form: &[(&'static str, String)]) -> Answer {
@@ -113,7 +118,8 @@ impl World {
             mirror.users.insert(user["id"].as_str().expect("id").to_owned(), user.as_object().expect("object").clone());
         }
         for group in state["groups"].as_array().expect("groups") {
-            let members = group["members"].as_array().into_iter().flatten().filter_map(|m| m.as_str().map(str::to_owned)).collect();
+            let members =
+                group["members"].as_array().into_iter().flatten().filter_map(|m| m.as_str().map(str::to_owned)).collect();
             mirror.groups.insert(group["id"].as_str().expect("id").to_owned(), members);
         }
         mirror
@@ -171,7 +177,14 @@ impl Mirror {
                 }
             } else {
                 let user = self.users.entry(id).or_default();
-                user.extend(object.as_object().expect("object").iter().filter(|(k, _)| !k.contains('@')).map(|(k, v)| (k.clone(), v.clone())));
+                user.extend(
+                    object
+                        .as_object()
+                        .expect("object")
+                        .iter()
+                        .filter(|(k, _)| !k.contains('@'))
+                        .map(|(k, v)| (k.clone(), v.clone())),
+                );
             }
         }
     }

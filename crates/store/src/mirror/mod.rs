@@ -1,7 +1,7 @@
 //! The mirror: what the directory last told, page by page, and whom a change of it touches.
 //!
-//! Reading goes in rounds. [`Store::begin_round`] opens one, [`Store::commit_page`] takes its pages one transaction each,
-//! [`Store::absentees`] and [`Store::mark_absent`] settle who was not told by a full one, [`Store::complete_round`] closes it.
+//! Reading goes in rounds. [`begin_round`](crate::Store::begin_round) opens one, [`commit_page`](crate::Store::commit_page) takes its pages one transaction each,
+//! [`absentees`](crate::Store::absentees) and [`mark_absent`](crate::Store::mark_absent) settle who was not told by a full one, [`complete_round`](crate::Store::complete_round) closes it.
 
 mod groups;
 mod page;

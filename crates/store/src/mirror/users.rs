@@ -307,7 +307,8 @@ pub struct UserFilter {
     pub limit: i64,
 }
 
-pub(crate) const USER: &str = "SELECT u.id, u.tenant_id, u.source_id, u.presence, u.attributes, u.manager, s.outcome, s.excluded_by, s.rule
+pub(crate) const USER: &str =
+    "SELECT u.id, u.tenant_id, u.source_id, u.presence, u.attributes, u.manager, s.outcome, s.excluded_by, s.rule
     FROM mirror_users u LEFT JOIN standing s ON s.user_id = u.id";
 
 pub(crate) fn user(row: &Row) -> Result<UserRow> {

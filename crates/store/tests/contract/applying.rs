@@ -54,7 +54,10 @@ async fn one_users_failure_is_that_users_and_the_counts_tell_the_truth() {
         let counts = world.store.run_counts(run).await.expect("counts");
         assert_eq!((counts.applied, counts.failed), (1, 2));
         let failed = world.store.plan_rows(run, &PlanFilter { failed: true, ..all() }).await.expect("rows");
-        assert!(matches!(&failed[0].state, ChangeState::Failed(why) if why == "the field client takes a client id."), "{failed:?}");
+        assert!(
+            matches!(&failed[0].state, ChangeState::Failed(why) if why == "the field client takes a client id."),
+            "{failed:?}"
+        );
         assert_eq!(world.due().await, ["u-bob", "u-cy"], "they are planned again");
     })
     .await;
@@ -129,7 +132,10 @@ async fn ruling_55_a_swap_of_usernames_planned_as_one_is_written_as_one() {
     on_each(async |store: Store| {
         let world = three(store).await;
         world
-            .apply(vec![world.create("u-ada", json!({"username": "a"})).await, world.create("u-bob", json!({"username": "b"})).await])
+            .apply(vec![
+                world.create("u-ada", json!({"username": "a"})).await,
+                world.create("u-bob", json!({"username": "b"})).await,
+            ])
             .await;
         let (ada, bob) = (record_of(&world, "u-ada").await, record_of(&world, "u-bob").await);
         let run = world

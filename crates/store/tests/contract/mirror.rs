@@ -126,7 +126,9 @@ async fn members_told_before_their_users_wait_as_unseen_and_are_nobodys_absentee
     on_each(async |store: Store| {
         let world = World::new(store).await;
         world.round(Feed::Users, true, vec![named("u-ada")]).await;
-        world.round(Feed::Groups, true, vec![group("g-staff", "Staff"), member("g-staff", "u-ada"), member("g-staff", "u-new")]).await;
+        world
+            .round(Feed::Groups, true, vec![group("g-staff", "Staff"), member("g-staff", "u-ada"), member("g-staff", "u-new")])
+            .await;
         let new = world.store.find_user(world.tenant.key, "u-new").await.expect("database").expect("a stub");
         assert_eq!(new.presence, Presence::Unseen);
         world.settle().await;

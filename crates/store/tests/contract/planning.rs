@@ -46,7 +46,11 @@ async fn req_r01_facts_hold_direct_groups_and_the_tenants_nesting() {
         world.round(Feed::Groups, true, told).await;
         let (groups, nesting) = world.store.group_facts(world.tenant.key, &[], &["Staff".into()]).await.expect("groups");
         let names: HashSet<&str> = groups.iter().map(|g| g.name.trim()).collect();
-        assert_eq!(names, HashSet::from(["Staff", "Inner"]), "names meet after trimming, and what is nested in them is told, for the reasons");
+        assert_eq!(
+            names,
+            HashSet::from(["Staff", "Inner"]),
+            "names meet after trimming, and what is nested in them is told, for the reasons"
+        );
         assert_eq!(groups[0].created, Some(1_577_836_800_000_000_000));
         assert_eq!(nesting.len(), 1);
         let relevant: HashSet<_> = [nesting[0].0, nesting[0].1].into();
@@ -64,7 +68,9 @@ async fn req_m02_answers_name_records_by_main_and_further_addresses() {
         let world = World::new(store).await;
         world.round(Feed::Users, true, vec![named("u-ada"), named("u-bob")]).await;
         let ada = json!({"email": "Ada@Acme.Example", "username": "Ada", "additional_emails": ["countess@acme.example"]});
-        world.apply(vec![world.create("u-ada", ada).await, world.create("u-bob", json!({"email": "bob@acme.example"})).await]).await;
+        world
+            .apply(vec![world.create("u-ada", ada).await, world.create("u-bob", json!({"email": "bob@acme.example"})).await])
+            .await;
         let key = |a: &str| AddressKey::of(a).expect("an address");
         let mut questions = Questions::default();
         for address in ["ada@acme.example", "COUNTESS@acme.example", "nobody@acme.example", "x@not a domain"] {

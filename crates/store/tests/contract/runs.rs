@@ -10,7 +10,8 @@ async fn a_run_moves_only_from_the_state_it_is_in() {
     on_each(async |store: Store| {
         let world = World::new(store).await;
         let run = world.store.create_run(world.tenant.key, RunKind::Delta, false, "schedule", NOW).await.expect("run");
-        let move_on = async |from, to| world.store.advance_run(&world.lease, run.id, from, to, RunChange::default(), NOW + 1).await;
+        let move_on =
+            async |from, to| world.store.advance_run(&world.lease, run.id, from, to, RunChange::default(), NOW + 1).await;
         move_on(RunState::Queued, RunState::Collecting).await.expect("it was queued");
         let again = move_on(RunState::Queued, RunState::Collecting).await;
         assert!(matches!(again, Err(StoreError::Conflict(why)) if why.contains("is collecting now, not queued")));
