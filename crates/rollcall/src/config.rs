@@ -178,7 +178,7 @@ fn explain(error: &figment::Error) -> String {
         .into_iter()
         .map(|e| {
             let key = e.path.join(".");
-            let place = e.metadata.as_ref().map(|m| source_name(m)).unwrap_or_default();
+            let place = e.metadata.as_ref().map(source_name).unwrap_or_default();
             let place = if place.is_empty() { String::new() } else { format!(" (from {place})") };
             if key.is_empty() { format!("{}{place}", e.kind) } else { format!("{key}: {}{place}", e.kind) }
         })
