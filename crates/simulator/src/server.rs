@@ -185,7 +185,11 @@ where
             let body = match to_bytes(Body::new(body), MAX_BODY).await {
                 Ok(body) => body,
                 Err(_) => {
-                    return respond(&sim, Reply::plain(413, &serde_json::json!({"error": "the body is larger than 4 MiB"})), None);
+                    return respond(
+                        &sim,
+                        Reply::plain(413, &serde_json::json!({"error": "the body is larger than 4 MiB"})),
+                        None,
+                    );
                 }
             };
             let path = parts.uri.path();
