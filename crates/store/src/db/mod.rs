@@ -150,6 +150,20 @@ impl Db {
         }
     }
 
+    /// After much was written to these tables: what the database believes of them is measured anew, where it plans by that.
+    /// Without it, a first plan right after a first read is made by tables believed empty.
+    pub(crate) async fn measure(&self, tables: &str) -> Result<()> {
+        match &self.inner {
+            // SQLite has fixed orders where it matters, written into the queries.
+            Inner::Sqlite(_) => Ok(()),
+            Inner::Postgres(_) => {
+                let mut tx = self.begin().await?;
+                tx.script(&format!("ANALYZE {tables}")).await?;
+                tx.commit().await
+            }
+        }
+    }
+
     /// What the database calls itself, for `doctor` and logs.
     ///
     /// # Errors

@@ -44,6 +44,10 @@ const CHANGE: &[&str] = &[
     "stands_for",
 ];
 
+/// From so many due users on a read has changed the tables enough to measure them anew before planning, which takes a fraction of a
+/// second.
+const MANY_DUE: i64 = 10_000;
+
 /// How a manager who has no record yet stands in a change's new values.
 const MANAGER_REF: &str = "user:";
 
@@ -62,6 +66,9 @@ impl Store {
         let row = tx.query_opt(sql, values![run, lease.tenant, now, stretch(run).0]).await?;
         let row = row.ok_or_else(|| StoreError::missing("run", run))?;
         tx.commit().await?;
+        if self.due_count(lease.tenant).await? > MANY_DUE {
+            self.db.measure("due, mirror_users, memberships, links, people").await?;
+        }
         row.get(0)
     }
 
