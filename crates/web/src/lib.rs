@@ -62,19 +62,6 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// A one-time link by which the first administrator makes an account; none once there is one.
-///
-/// # Errors
-/// The store's.
-pub async fn first_sign_in(state: &AppState, lasts_ms: i64) -> Result<Option<String>, store::StoreError> {
-    if !state.store().accounts().await?.is_empty() {
-        return Ok(None);
-    }
-    let secret = auth::secret::Secret::fresh(state, "");
-    state.store().add_sign_in_link(&secret.hash(), None, state.now() + lasts_ms).await?;
-    Ok(Some(state.link(&format!("/setup?token={}", secret.text()))))
-}
-
 /// A server could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {

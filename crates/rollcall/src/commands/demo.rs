@@ -85,11 +85,20 @@ pub async fn run(_files: Files, args: Args) -> Result<()> {
     }
     println!("Rollcall is at {} (Ctrl-C ends it).", house.config.public_url);
     let stop = CancellationToken::new();
-    let serving = serve::serve(&house, Some(listener), Role::All, stop.clone());
+    let serving = serve::serve(&house, Some(listener), Role::All, stop.clone(), open);
     let result = serve::until_interrupted(serving, stop).await;
     microsoft.shutdown().await;
     drop(temporary);
     result
+}
+
+/// Opens the pages in the visitor's browser, where there is a desktop to do it on; the link is printed either way.
+fn open(link: &str) {
+    if ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some()) {
+        use std::process::{Command, Stdio};
+        // Whoever has no xdg-open follows the printed link.
+        let _ = Command::new("xdg-open").arg(link).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    }
 }
 
 /// A kept demo meets a simulator on another port: its connections follow.

@@ -42,7 +42,7 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
     let house = House::open(&files).await?;
     let listener = if args.role == Role::Worker { None } else { Some(listen(house.config.listen).await?) };
     let stop = CancellationToken::new();
-    let serving = serve(&house, listener, args.role, stop.clone());
+    let serving = serve(&house, listener, args.role, stop.clone(), |_| {});
     until_interrupted(serving, stop).await
 }
 
@@ -66,16 +66,23 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
-/// Serves until told to stop.
-pub async fn serve(house: &House, listener: Option<TcpListener>, role: Role, stop: CancellationToken) -> Result<()> {
+/// Serves until told to stop. `first` is told the first sign-in's link, if there is one.
+pub async fn serve(
+    house: &House,
+    listener: Option<TcpListener>,
+    role: Role,
+    stop: CancellationToken,
+    first: impl FnOnce(&str),
+) -> Result<()> {
     let worker = (role != Role::Web).then(|| {
         let (engine, stop) = (house.engine.clone(), stop.clone());
         tokio::spawn(async move { engine.work_until(stop).await })
     });
     if let Some(listener) = listener {
         let state = state(house)?;
-        if let Some(link) = web::first_sign_in(&state, LINK_TTL_MS).await? {
+        if let Some(link) = web::setup_link(&state, LINK_TTL_MS).await? {
             println!("First sign-in (once, within 8 hours): {link}");
+            first(&link);
         }
         tracing::info!(url = %house.config.public_url, "serving");
         web::serve(listener, state, stop.clone()).await.context("Serving failed")?;
