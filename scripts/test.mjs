@@ -2,6 +2,8 @@
 // A check (format, lints, …) counts as one test. Exit code 0 only when something ran and nothing failed.
 //   node scripts/test.mjs             everything
 //   node scripts/test.mjs --checks    only the checks
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { checks } from "./runners/checks.mjs";
 import { cargoTests } from "./runners/cargo.mjs";
 import { nodeTests } from "./runners/node.mjs";
@@ -48,4 +50,7 @@ const [passed, failed] = [total("passed"), total("failed")];
 if (passed + failed === 0) console.log("No test ran.");
 // A pipe must have taken the line before the process goes, so the exit code is set rather than exit() called.
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
-console.log(`${passed} passed, ${failed} failed`);
+const summary = `${passed} passed, ${failed} failed`;
+mkdirSync(targetDir, { recursive: true });
+writeFileSync(join(targetDir, "test-summary"), `${summary}\n`);
+console.log(summary);

@@ -12,7 +12,7 @@ export async function cargoTests() {
   const counts = { passed: 0, failed: 0, skipped: 0, failures: [] };
   const built = await run("cargo", ["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"], { stdoutOnly: true });
   if (built.code !== 0) {
-    return { ...counts, failed: 1, failures: ["the tests do not build"] };
+    return { ...counts, failed: 1, failures: [`the tests do not build${built.stopped ? `: cargo ${built.stopped}` : ""}`] };
   }
   for (const program of testPrograms(built.output)) add(counts, await runProgram(program));
   add(counts, await docTests());

@@ -14,7 +14,7 @@ export async function nodeTests(folder, env) {
   if (files.length === 0) return { passed: 0, failed: 1, skipped: 0, failures: [`${folder} holds no test`] };
   const place = mkdtempSync(join(tmpdir(), "rollcall-tests-"));
   const tap = join(place, "tap");
-  const { code } = await run(
+  const { code, stopped } = await run(
     "node",
     ["--test", "--test-concurrency=1", `--test-timeout=${LIMIT_MS}`, "--test-reporter=spec", "--test-reporter-destination=stdout",
       "--test-reporter=tap", `--test-reporter-destination=${tap}`, ...files],
@@ -28,6 +28,6 @@ export async function nodeTests(folder, env) {
   if (code !== 0 && counts.failed === 0) counts.failed = 1;
   if (counts.passed + counts.failed === 0) counts.failed = 1;
   const failures = [...report.matchAll(/^ *not ok \d+ - (.*)$/gm)].map(([, name]) => `${folder}: ${name}`);
-  if (counts.failed > 0 && failures.length === 0) failures.push(`${folder}: exit code ${code}`);
+  if (counts.failed > 0 && failures.length === 0) failures.push(`${folder}: ${stopped ?? `exit code ${code}`}`);
   return { ...counts, failures };
 }

@@ -64,7 +64,9 @@ export function run(command, args, { cwd = top, env = {}, onLine, quietMs, show 
     const interrupted = () => stop("interrupted");
     process.once("SIGINT", interrupted);
     process.once("SIGTERM", interrupted);
-    child.on("close", (code) => {
+    child.on("close", (code, signal) => {
+      // Ended from outside (out of memory, somebody's kill): that is no verdict of the tests, and must be told apart from one.
+      if (signal && !stopped) stopped = `ended by ${signal} from outside`;
       clearTimeout(quiet);
       process.off("SIGINT", interrupted);
       process.off("SIGTERM", interrupted);
