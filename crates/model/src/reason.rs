@@ -161,6 +161,21 @@ pub enum Reason {
     Exempt,
     /// Nothing differs.
     UpToDate,
+    /// A hint for whoever decides, never a reason to link (M06): how alike the names are.
+    NameAlike {
+        /// The record.
+        record: PersonId,
+        /// From 0, nothing in common, to 100, the same but for case and accents.
+        percent: u8,
+    },
+    /// A hint for whoever decides: when the user, or the person of a record, last signed in.
+    SignedIn {
+        /// The record; none for the user in Entra.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        record: Option<PersonId>,
+        /// As the directory, or the record, says it.
+        at: String,
+    },
     /// A review item holds this user back.
     InReview {
         /// Why it was raised.
@@ -329,6 +344,9 @@ impl fmt::Display for Reason {
             Reason::PersonsDecision => f.write_str("A person put the record in this state; sync leaves it."),
             Reason::Exempt => f.write_str("The root user is exempt from any access change."),
             Reason::UpToDate => f.write_str("Everything is as Entra has it."),
+            Reason::NameAlike { record, percent } => write!(f, "The name of record {record} is {percent} % like the user's."),
+            Reason::SignedIn { record: Some(record), at } => write!(f, "Record {record} last signed in on {at}."),
+            Reason::SignedIn { record: None, at } => write!(f, "The user last signed in on {at}."),
             Reason::InReview { item } => write!(f, "Waits for a person: {}", item.sentence()),
             Reason::UsernameTaken { username, holder } => match holder {
                 Some(holder) => write!(f, "The username {username} belongs to record {holder}."),
@@ -395,7 +413,7 @@ impl Reason {
             | Reason::PersonsDecision
             | Reason::Exempt
             | Reason::KindChange { .. } => Stage::Lifecycle,
-            Reason::InReview { .. } => Stage::Review,
+            Reason::NameAlike { .. } | Reason::SignedIn { .. } | Reason::InReview { .. } => Stage::Review,
         }
     }
 }

@@ -328,6 +328,7 @@ const FORGET_TENANT: &[&str] = &[
     "DELETE FROM links WHERE tenant_id = $1",
     "DELETE FROM standing WHERE tenant_id = $1",
     "DELETE FROM waits WHERE tenant_id = $1",
+    "DELETE FROM review_decisions WHERE item_id IN (SELECT id FROM review_items WHERE tenant_id = $1)",
     "DELETE FROM review_items WHERE tenant_id = $1",
     "DELETE FROM rejected WHERE tenant_id = $1",
     "DELETE FROM rule_groups WHERE tenant_id = $1",
