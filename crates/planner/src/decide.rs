@@ -8,8 +8,8 @@ use crate::matching;
 use crate::merge::Mappings;
 use crate::rules::{Chosen, Rules, Won};
 use crate::scope::{self, ScopeCheck};
+use crate::standing;
 use crate::username;
-use crate::write;
 use model::directory::Presence;
 use model::facts::{Answers, Linked, Questions, TenantFacts, UserFacts};
 use model::plan::{Decision, LinkState, Outcome, ReviewItem, Standing};
@@ -148,7 +148,7 @@ impl Planner {
         let kind = person.kind;
         let mut state = match &selection {
             Selection::Rule(won) if won.compiled.rule.then.kind.kinds().contains(&kind) => match won.compiled.place(kind) {
-                Ok(place) => self.booking(user, kind, &write::Standing { rule: &won.compiled.rule, place }),
+                Ok(place) => self.booking(user, kind, &standing::Standing { rule: &won.compiled.rule, place }),
                 Err(_) => LinkState::default(),
             },
             _ => LinkState::default(),

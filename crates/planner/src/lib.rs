@@ -24,6 +24,7 @@ mod properties;
 mod rules;
 mod scope;
 mod source;
+mod standing;
 mod unlinked;
 mod username;
 pub mod world;
