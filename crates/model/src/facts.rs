@@ -8,8 +8,7 @@ use crate::reason::ReviewWhy;
 use crate::records::{Kind, Link, Person, Status};
 use crate::run::RunKind;
 use crate::{Attributes, ClientId, GroupKey, PersonId, SiteId, SourceId, TenantKey, UserKey};
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What is the same for every user of a run.
 #[derive(Debug, Clone)]
@@ -95,19 +94,6 @@ pub struct ReviewFacts {
     pub candidates: Vec<PersonId>,
     /// The other user it yields to.
     pub other: Option<SourceId>,
-    /// What a person has decided and no applied plan holds yet, by the kind of record it is about (rulings 13 and 45).
-    pub resolved: BTreeMap<Kind, Resolution>,
-}
-
-/// What a person decided about a user whom sync asked about. It is told until a plan that follows it is applied; from then on the
-/// link holds by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Resolution {
-    /// This record is theirs. It was checked when the person decided: neither archived nor linked to somebody else.
-    Link(PersonId),
-    /// None of the records is theirs: a new one is created.
-    Create,
 }
 
 /// What a batch needs to know, asked of the store in one go.

@@ -98,8 +98,8 @@ pub enum RunKind {
     Delta,
     /// A read that did not complete: nothing is concluded from absence (ruling 2).
     Incomplete,
-    /// Nothing is read: one user is planned from what the mirror holds, because a person decided about them (ruling 13).
-    User,
+    /// Nothing is read: users whom a person decided about in review are planned from what the mirror holds (ruling 13).
+    Review,
 }
 
 impl RunKind {
@@ -110,7 +110,7 @@ impl RunKind {
             RunKind::Full => "full",
             RunKind::Delta => "delta",
             RunKind::Incomplete => "incomplete",
-            RunKind::User => "user",
+            RunKind::Review => "review",
         }
     }
 }

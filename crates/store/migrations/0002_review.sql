@@ -1,12 +1,13 @@
--- What a person decided about a review item, and runs about one user.
+-- What a person decided about a review item, and the run that writes it.
 
--- By kind of record, what was decided: kept until it is written, and to be read afterwards.
+-- By kind of record, what was decided.
 ALTER TABLE review_items ADD COLUMN resolution TEXT;
 ALTER TABLE review_items ADD COLUMN decided_at BIGINT;
--- The run that writes the decision.
 ALTER TABLE review_items ADD COLUMN run_id BIGINT;
 CREATE INDEX review_items_state ON review_items (state, id);
+CREATE INDEX review_items_run ON review_items (run_id) WHERE run_id IS NOT NULL;
 
+-- Who decided what about an item, and when: appended, never changed.
 CREATE TABLE review_decisions (
     id {ID},
     item_id BIGINT NOT NULL,
@@ -17,6 +18,3 @@ CREATE TABLE review_decisions (
     run_id BIGINT
 );
 CREATE INDEX review_decisions_item ON review_decisions (item_id, id);
-
--- The one user a run is about; none: whoever is due.
-ALTER TABLE runs ADD COLUMN user_id BIGINT;

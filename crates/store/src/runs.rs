@@ -102,7 +102,7 @@ fn run(row: &Row) -> Result<Run> {
         kind: match row.str(2)? {
             "full" => RunKind::Full,
             "delta" => RunKind::Delta,
-            "user" => RunKind::User,
+            "review" => RunKind::Review,
             _ => RunKind::Incomplete,
         },
         state: RunState::parse(state).ok_or_else(|| StoreError::Corrupt(format!("runs.state is {state}")))?,

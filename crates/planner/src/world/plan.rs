@@ -13,7 +13,7 @@ use model::policy::ClientRef;
 use model::reason::Cause;
 use model::run::RunKind;
 use model::{Field, GroupKey, Kind, PersonId, RuleId, SourceId, Status, UserKey, Value, text};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Users of a batch: small, so that scenarios of any size go through more than one.
@@ -150,7 +150,6 @@ impl World {
             dismissed: false,
             candidates: item.candidates.clone(),
             other: item.other.clone(),
-            resolved: BTreeMap::new(),
         });
         Some(UserFacts {
             key: user.key,

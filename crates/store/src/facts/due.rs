@@ -139,8 +139,8 @@ async fn linked(tx: &mut Tx, tenant: TenantKey, keys: &[i64]) -> Result<HashMap<
 }
 
 async fn reviews(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<UserKey, ReviewFacts>> {
-    let sql = "SELECT user_id, why, state, candidates, other, resolution FROM review_items
-         WHERE user_id IN EACH_INT($1) AND state IN ('open', 'dismissed', 'decided')";
+    let sql = "SELECT user_id, why, state, candidates, other FROM review_items
+         WHERE user_id IN EACH_INT($1) AND state IN ('open', 'dismissed')";
     let mut found = HashMap::new();
     for row in tx.query(sql, values![keys.to_vec()]).await? {
         let facts = ReviewFacts {
@@ -148,7 +148,6 @@ async fn reviews(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<UserKey, ReviewFac
             dismissed: row.str(2)? == "dismissed",
             candidates: row.json(3)?,
             other: row.get(4)?,
-            resolved: row.json_opt(5)?.unwrap_or_default(),
         };
         found.insert(row.get(0)?, facts);
     }

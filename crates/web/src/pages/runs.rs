@@ -80,7 +80,7 @@ fn kind(run: &RunReport) -> &'static str {
         (_, true) => "preview",
         (RunKind::Delta, false) => "changes",
         (RunKind::Incomplete, false) => "incomplete",
-        (RunKind::User, false) => "one person",
+        (RunKind::Review, false) => "review",
     }
 }
 
