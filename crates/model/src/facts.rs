@@ -8,6 +8,7 @@ use crate::reason::ReviewWhy;
 use crate::records::{Kind, Link, Person, Status};
 use crate::run::RunKind;
 use crate::{Attributes, ClientId, GroupKey, PersonId, SiteId, SourceId, TenantKey, UserKey};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What is the same for every user of a run.
@@ -72,6 +73,8 @@ pub struct UserFacts {
     pub links: Vec<Linked>,
     /// A review item of this user that is open or was decided to stay out.
     pub review: Option<ReviewFacts>,
+    /// What a person decided about an item of this user, for as long as it holds (see [`Resolution`]).
+    pub resolution: Option<Resolution>,
 }
 
 /// A record with its link.
@@ -96,6 +99,34 @@ pub struct ReviewFacts {
     pub other: Option<SourceId>,
 }
 
+/// A person's answer to a review item: `link` and `create` act at once and hold (ruling 13). How it is carried out:
+///
+/// 1. whoever takes the answer asks `Planner::refusal` whether it can be followed at all, with the facts of the one user and the
+///    answers to [`Questions`] asked with this resolution in [`UserFacts::resolution`];
+/// 2. the user is decided alone, with the resolution in their facts, and the one-user plan is weighed by the guard and applied;
+/// 3. the item is resolved, and the resolution stays with the user: the planner is told of it at every later run, so that what a
+///    person chose is not asked again (a new record stays the answer although an address meets another client's later on; a record
+///    of the other kind that was chosen is kept). Re-opening the item is what takes it back.
+///
+/// `dismiss` is no resolution but [`ReviewFacts::dismissed`]: it keeps the user out until the item is re-opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// The kind of record the item asked for.
+    pub kind: Kind,
+    /// What was chosen.
+    pub choice: Choice,
+}
+
+/// What a person chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "action", content = "record")]
+pub enum Choice {
+    /// This record is the user.
+    Link(PersonId),
+    /// None of those there are: a new one.
+    Create,
+}
+
 /// What a batch needs to know, asked of the store in one go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Questions {
@@ -105,6 +136,8 @@ pub struct Questions {
     pub usernames: BTreeSet<String>,
     /// Which records are linked to these users (managers)?
     pub users: BTreeSet<SourceId>,
+    /// Which records are these (a person chose them)?
+    pub records: BTreeSet<PersonId>,
 }
 
 /// The answers.
@@ -116,6 +149,8 @@ pub struct Answers {
     pub usernames: HashMap<String, Vec<Candidate>>,
     /// Live records by linked user.
     pub users: HashMap<SourceId, Vec<(Kind, PersonId)>>,
+    /// Records by id; one that does not exist is not here.
+    pub records: HashMap<PersonId, Candidate>,
 }
 
 /// A record as matching sees it.

@@ -133,6 +133,13 @@ pub enum Reason {
         /// Why.
         because: KeptBecause,
     },
+    /// A person resolved the review item by this record (ruling 13).
+    ChosenRecord {
+        /// The record.
+        record: PersonId,
+    },
+    /// A person resolved the review item by a new record (ruling 13).
+    ChosenNew,
     /// A default was used.
     Defaulted {
         /// The field.
@@ -336,6 +343,8 @@ impl fmt::Display for Reason {
                 };
                 write!(f, "{field} kept: {because}.")
             }
+            Reason::ChosenRecord { record } => write!(f, "A person chose record {record}."),
+            Reason::ChosenNew => f.write_str("A person chose a new record."),
             Reason::Defaulted { field } => write!(f, "{field}: Entra holds no value, so the default was used."),
             Reason::Removal { cause, verb } => write!(f, "{}: {cause}.", verb.label()),
             Reason::Ignored { cause } => write!(f, "Left as it is though {cause}: the policy ignores that."),
@@ -402,6 +411,7 @@ impl Reason {
             Reason::OutOfScope { .. } | Reason::LicencesUnknown => Stage::Scope,
             Reason::RuleWon { .. } | Reason::RuleLost { .. } | Reason::NoRule => Stage::Rule,
             Reason::Linked { .. } | Reason::Matched { .. } | Reason::NoMatch { .. } | Reason::LinkMoved { .. } => Stage::Match,
+            Reason::ChosenRecord { .. } | Reason::ChosenNew => Stage::Match,
             Reason::Kept { .. }
             | Reason::Defaulted { .. }
             | Reason::UpToDate

@@ -187,9 +187,9 @@ fn faults_of_policies_inside_keep_their_place_and_pointer() {
 fn what_a_scenario_may_not_say_is_refused_in_its_place() {
     for (text, expected) in [
         ("{ expect: {} }", "3:15: expect: {} expects nothing; name changes, review or held, or take expect out"),
-        ("{ resolve: [] }", "3:7: not supported yet: resolve"),
+        ("{ resolve: [{ user: u, action: link }] }", "3:17: a link names the record it is about: { user, action: link, record }"),
         ("{ entra: { app_assigned: [] } }", "3:16: not supported yet: app_assigned"),
-        ("{ edit: { people: [{ id: p, pinned: true }] } }", "3:33: not supported yet: pinned"),
+        ("{ edit: { people: [{ id: p, pinned: role }] } }", "3:41: pinned must be true or a list of fields, not \"role\""),
         ("{ edit: { people: [{ email: a@b.example }] } }", "3:24: which record is this? name it by id, or by linked_to"),
         ("{ approve: true, reject: true }", "3:5: a plan is either approved or rejected; keep one of approve and reject"),
         (

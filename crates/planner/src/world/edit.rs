@@ -133,6 +133,9 @@ impl World {
         person.root = entry.root.unwrap_or(person.root);
         person.tickets = entry.tickets.unwrap_or(person.tickets);
         person.invoices = entry.invoices.unwrap_or(person.invoices);
+        if let Some(pinned) = &entry.pinned {
+            person.pinned.clone_from(pinned);
+        }
         if let Some(names) = &entry.stands_for {
             person.stands_for.clone_from(names);
         }

@@ -14,6 +14,7 @@ pub use shown::{Shown, ShownChange, ShownReport, ShownReview, plan_json};
 
 use crate::guard::RuleGroup;
 use directory::Directory;
+use model::facts::Resolution;
 use model::plan::ReviewItem;
 use model::plan::{Change, LinkState};
 use model::{PersonId, SourceId, UserKey};
@@ -75,8 +76,12 @@ pub(crate) struct World {
     pub(crate) now: i64,
     pub(crate) directory: Directory,
     pub(crate) psa: Psa,
-    /// Open review items.
+    /// Review items that are open or dismissed.
     pub(crate) reviews: BTreeMap<UserKey, ReviewItem>,
+    /// Users whose item a person dismissed: they stay out.
+    pub(crate) dismissed: BTreeSet<UserKey>,
+    /// What people chose, user by user.
+    pub(crate) resolutions: BTreeMap<UserKey, Resolution>,
     /// Removals of records, newest last.
     pub(crate) ledger: Vec<Removal>,
     /// The plan that waits for a person.
@@ -120,6 +125,8 @@ impl World {
             directory: Directory::default(),
             psa: Psa::default(),
             reviews: BTreeMap::new(),
+            dismissed: BTreeSet::new(),
+            resolutions: BTreeMap::new(),
             ledger: Vec::new(),
             held: None,
             rejected: None,

@@ -147,7 +147,7 @@ impl World {
         let user = self.directory.users.get(id)?;
         let review = self.reviews.get(&user.key).map(|item| ReviewFacts {
             why: item.why,
-            dismissed: false,
+            dismissed: self.dismissed.contains(&user.key),
             candidates: item.candidates.clone(),
             other: item.other.clone(),
         });
@@ -161,6 +161,7 @@ impl World {
             groups: self.groups_of(id).filter(|g| planner.is_relevant(*g)).collect(),
             links: self.psa.of_user(user.key).filter_map(super::records::Row::linked).collect(),
             review,
+            resolution: self.resolutions.get(&user.key).copied(),
         })
     }
 
@@ -249,17 +250,19 @@ impl World {
     }
 }
 
-/// The records by what the planner asks for.
+/// The records by what the planner asks for; archived ones too, as a store has them.
+#[derive(Default)]
 struct Index {
     addresses: HashMap<AddressKey, Vec<Candidate>>,
     usernames: HashMap<String, Vec<Candidate>>,
     users: HashMap<SourceId, Vec<(Kind, PersonId)>>,
+    records: HashMap<PersonId, Candidate>,
 }
 
 impl Index {
     fn of(world: &World) -> Self {
-        let mut index = Self { addresses: HashMap::new(), usernames: HashMap::new(), users: HashMap::new() };
-        for row in world.psa.people.values().filter(|r| r.person.status != Status::Archived) {
+        let mut index = Self::default();
+        for row in world.psa.people.values() {
             let linked = row.link.as_ref().map(|l| CandidateLink {
                 tenant: l.tenant,
                 user: l.user,
@@ -278,7 +281,8 @@ impl Index {
             if let Some(username) = row.person.username.as_deref() {
                 index.usernames.entry(text::fold(username)).or_default().push(candidate.clone());
             }
-            if let Some(link) = &row.link {
+            index.records.insert(row.person.id, candidate);
+            if let Some(link) = row.link.as_ref().filter(|_| row.person.status != Status::Archived) {
                 index.users.entry(link.source_id.clone()).or_default().push((row.person.kind, row.person.id));
             }
         }
@@ -289,6 +293,12 @@ impl Index {
         let addresses = questions.addresses.iter().filter_map(|k| Some((k.clone(), self.addresses.get(k)?.clone())));
         let usernames = questions.usernames.iter().filter_map(|k| Some((k.clone(), self.usernames.get(k)?.clone())));
         let users = questions.users.iter().filter_map(|k| Some((k.clone(), self.users.get(k)?.clone())));
-        Answers { addresses: addresses.collect(), usernames: usernames.collect(), users: users.collect() }
+        let records = questions.records.iter().filter_map(|id| Some((*id, self.records.get(id)?.clone())));
+        Answers {
+            addresses: addresses.collect(),
+            usernames: usernames.collect(),
+            users: users.collect(),
+            records: records.collect(),
+        }
     }
 }

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use model::directory::{GroupTold, Sku, UserTold};
 use model::plan::{ReportWhy, Verb};
 use model::reason::ReviewWhy;
+use model::records::Pin;
 use model::run::RunKind;
 use model::{Field, Fields, Kind, RuleId, SourceId, Status};
 use std::collections::BTreeMap;
@@ -141,6 +142,8 @@ pub struct Person {
     pub tickets: Option<i64>,
     /// Invoices that name this person.
     pub invoices: Option<i64>,
+    /// What of the record is pinned; `Some(None)` nothing any more.
+    pub pinned: Option<Option<Pin>>,
     /// What the person stands for beyond themselves (main contact, approver, …).
     pub stands_for: Option<Vec<String>>,
     /// Whether sync itself took the record out of use; none = a person did (ruling 14).
@@ -156,6 +159,8 @@ pub struct Step {
     pub now: Timestamp,
     /// What happens to the plan that is held.
     pub verdict: Option<Verdict>,
+    /// Which review items a person resolves, in order (ruling 13).
+    pub resolve: Vec<Resolve>,
     /// The effective policy from here on, when the step changes it.
     pub policy: Option<Arc<Loaded>>,
     /// What a person edits.
@@ -166,6 +171,30 @@ pub struct Step {
     pub run: RunKind,
     /// What is expected; none = not judged.
     pub expect: Option<Expect>,
+}
+
+/// What a person does about a user's review item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolve {
+    /// Where it stands.
+    pub at: Mark,
+    /// The user.
+    pub user: SourceId,
+    /// What is done.
+    pub action: Action,
+}
+
+/// The ways to resolve an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// This record, by its id, is the user.
+    Link(String),
+    /// A new record.
+    Create,
+    /// The user stays out.
+    Dismiss,
+    /// Asked again.
+    Reopen,
 }
 
 /// What a person says about the held plan.

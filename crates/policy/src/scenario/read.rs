@@ -1,6 +1,6 @@
 //! From a file's documents to scenarios.
 
-use super::{Entra, EntraStep, START, Scenario, Step, Tenant, Verdict, entra, expect, records};
+use super::{Action, Entra, EntraStep, Resolve, START, Scenario, Step, Tenant, Verdict, entra, expect, records};
 use crate::Loaded;
 use crate::document::{self, Kind, Node};
 use crate::fault::{Fault, Faults};
@@ -16,9 +16,10 @@ const SCENARIO: Keys = Keys { of: "", known: &["name", "policy", "tenant", "entr
 const TENANT: Keys = Keys { of: "tenant", known: &["id", "domain", "client"], not_yet: &[] };
 const STEP: Keys = Keys {
     of: "a step",
-    known: &["now", "run", "approve", "reject", "policy", "edit", "entra", "expect"],
-    not_yet: &["resolve"],
+    known: &["now", "run", "approve", "reject", "resolve", "policy", "edit", "entra", "expect"],
+    not_yet: &[],
 };
+const RESOLVE: Keys = Keys { of: "a resolve", known: &["user", "action", "record"], not_yet: &[] };
 const ENTRA_STEP: Keys =
     Keys { of: "entra", known: &["users", "groups", "skus", "delete", "missing", "remove_members"], not_yet: &["app_assigned"] };
 
@@ -105,6 +106,8 @@ fn step(node: &Node, state: &mut State<'_>, faults: &mut Faults) -> Option<Step>
     }
     let run = node.get("run").map_or(Some(RunKind::Full), |n| word(n, "run", RUNS, faults));
     let verdict = verdict(node, faults);
+    let resolve = node.get("resolve").and_then(|n| list(n, "resolve", faults)).unwrap_or_default();
+    let resolve: Vec<Resolve> = resolve.iter().filter_map(|n| resolution(n, faults)).collect();
     let policy = node.get("policy").map(|own| state.lay(Some(own), faults));
     let edit = node.get("edit").map(|n| records::edit(n, faults)).unwrap_or_default();
     let entra = node.get("entra").map(|n| entra_step(n, faults)).unwrap_or_default();
@@ -112,7 +115,7 @@ fn step(node: &Node, state: &mut State<'_>, faults: &mut Faults) -> Option<Step>
     // Not given is fine; given and faulty is not.
     let policy = policy.map_or(Some(None), |read| read.map(Some));
     let expect = expect.map_or(Some(None), |read| read.map(Some));
-    Some(Step { at: node.at.clone(), now: state.now, verdict, policy: policy?, edit, entra, run: run?, expect: expect? })
+    Some(Step { at: node.at.clone(), now: state.now, verdict, resolve, policy: policy?, edit, entra, run: run?, expect: expect? })
 }
 
 fn some_tenant() -> Tenant {
@@ -143,6 +146,32 @@ fn verdict(node: &Node, faults: &mut Faults) -> Option<Verdict> {
             None
         }
     }
+}
+
+/// A link names its record, the other actions none.
+fn resolution(node: &Node, faults: &mut Faults) -> Option<Resolve> {
+    let node = RESOLVE.check(node, faults)?;
+    let words = ["link", "create", "dismiss", "reopen"].map(|w| (w, w));
+    let user = required(node, "user", "a resolve", faults).and_then(|n| id(n, "user", faults));
+    let action = required(node, "action", "a resolve", faults).and_then(|n| word(n, "action", &words, faults));
+    let record = node.get("record").filter(|n| !n.is_null());
+    let action = match (action?, record) {
+        ("link", record) => {
+            let Some(record) = record else {
+                faults.add(&node.at, "a link names the record it is about: { user, action: link, record }");
+                return None;
+            };
+            Action::Link(id(record, "record", faults)?.as_str().to_owned())
+        }
+        (word, Some(record)) => {
+            faults.add(&record.at, format!("{word} takes no record; only link does"));
+            return None;
+        }
+        ("create", None) => Action::Create,
+        ("dismiss", None) => Action::Dismiss,
+        _ => Action::Reopen,
+    };
+    Some(Resolve { at: node.at.clone(), user: user?, action })
 }
 
 fn entra_step(node: &Node, faults: &mut Faults) -> EntraStep {

@@ -3,8 +3,9 @@
 use super::{Client, Person, Records, Site};
 use crate::document::{Data, Entry, Node};
 use crate::fault::Faults;
-use crate::read::field_values;
+use crate::read::{field_name, field_values};
 use crate::reader::{Keys, boolean, id, list, map, required, text, texts, whole, word};
+use model::records::Pin;
 use model::{Kind, Status};
 
 const RECORDS: Keys = Keys { of: "records", known: &["clients", "sites", "people"], not_yet: &[] };
@@ -12,8 +13,21 @@ const CLIENT: Keys = Keys { of: "a client", known: &["id", "name", "active", "st
 const SITE: Keys = Keys { of: "a site", known: &["id", "client", "name"], not_yet: &[] };
 
 /// What a person entry has beside fields.
-const PERSON: [&str; 11] =
-    ["id", "kind", "linked_to", "client", "site", "status", "access", "root", "tickets", "invoices", "stands_for"];
+const PERSON: [&str; 13] = [
+    "id",
+    "kind",
+    "linked_to",
+    "client",
+    "site",
+    "status",
+    "access",
+    "root",
+    "tickets",
+    "invoices",
+    "pinned",
+    "stands_for",
+    "deactivated_by",
+];
 
 const KINDS: &[(&str, Kind)] = &[("agent", Kind::Agent), ("contact", Kind::Contact)];
 const STATUSES: &[(&str, Status)] = &[("active", Status::Active), ("inactive", Status::Inactive), ("archived", Status::Archived)];
@@ -116,6 +130,7 @@ fn person(node: &Node, faults: &mut Faults) -> Option<Person> {
         root: named("root").and_then(|n| boolean(n, "root", faults)),
         tickets: named("tickets").and_then(|n| number(n, "tickets", faults)),
         invoices: named("invoices").and_then(|n| number(n, "invoices", faults)),
+        pinned: named("pinned").and_then(|n| pin(n, faults)),
         stands_for: named("stands_for").and_then(|n| texts(n, "stands_for", faults)),
         deactivated_by_sync: named("deactivated_by").and_then(|n| word(n, "deactivated_by", BY, faults)),
     })
@@ -123,15 +138,25 @@ fn person(node: &Node, faults: &mut Faults) -> Option<Person> {
 
 /// A person's fields: every key that is nothing else.
 fn fields(entries: &[Entry], faults: &mut Faults) -> model::Fields {
-    let fields = entries.iter().filter(|e| {
-        if e.key == "pinned" {
-            faults.not_yet(&e.at, "pinned");
-            return false;
-        }
-        e.key != "deactivated_by" && !PERSON.contains(&e.key.as_str())
-    });
-    let fields: Vec<_> = fields.collect();
+    let fields: Vec<_> = entries.iter().filter(|e| !PERSON.contains(&e.key.as_str())).collect();
     field_values(fields, faults)
+}
+
+/// `true`, or a list of fields; `false`, null and an empty list for nothing.
+fn pin(node: &Node, faults: &mut Faults) -> Option<Option<Pin>> {
+    match &node.data {
+        Data::Null => Some(None),
+        Data::Bool(all) => Some(all.then_some(Pin::All(true))),
+        Data::List(items) => {
+            let names = texts(node, "pinned", faults)?;
+            let fields: Vec<_> = names.iter().zip(items).filter_map(|(name, item)| field_name(name, &item.at, faults)).collect();
+            Some((!fields.is_empty()).then_some(Pin::Fields(fields)))
+        }
+        _ => {
+            faults.add(&node.at, format!("pinned must be true or a list of fields, not {}", node.shown()));
+            None
+        }
+    }
 }
 
 /// A number of tickets or invoices; `true` is 1 (ruling 18).

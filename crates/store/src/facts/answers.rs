@@ -40,6 +40,13 @@ impl Store {
                 answers.users.entry(row.get::<SourceId>(0)?).or_default().push(live);
             }
         }
+        if !questions.records.is_empty() {
+            let keys: Vec<i64> = questions.records.iter().map(|id| id.0).collect();
+            let sql = candidates("p.id", "p.id IN EACH_INT($1)");
+            for row in tx.query(&sql, values![keys]).await? {
+                answers.records.insert(row.get(0)?, candidate(&row)?);
+            }
+        }
         Ok(answers)
     }
 }

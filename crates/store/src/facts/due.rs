@@ -99,6 +99,7 @@ async fn facts(tx: &mut Tx, tenant: TenantKey, keys: Vec<i64>, relevant: Option<
             groups: groups.remove(&key).unwrap_or_default(),
             links: linked.remove(&key).unwrap_or_default(),
             review: reviews.remove(&key),
+            resolution: None,
         };
         users.insert(key.0, facts);
     }
