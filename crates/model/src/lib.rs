@@ -8,6 +8,7 @@ pub mod address;
 pub mod attributes;
 pub mod clock;
 pub mod directory;
+pub mod expression;
 pub mod facts;
 pub mod ids;
 pub mod plan;
@@ -19,6 +20,7 @@ pub mod text;
 
 pub use attributes::Attributes;
 pub use clock::Clock;
+pub use expression::{Expression, Subject, Unevaluable};
 pub use ids::{ClientId, GroupKey, PersonId, RuleId, RunId, SiteId, SourceId, TenantKey, UserKey};
 pub use records::{Field, Fields, Kind, Status};
 /// A field's or attribute's value: the same JSON value in the store, the REST API and a policy file.

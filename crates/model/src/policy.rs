@@ -1,9 +1,11 @@
 //! The effective policy: what a policy document means once it is read, merged and checked. Presets are data in this form.
 
+use crate::reason::Cause;
 use crate::records::{Field, Kind};
-use crate::{RuleId, SourceId, Value};
+use crate::{Expression, RuleId, SourceId, Value};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that decides. Two policies with the same digest decide the same.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,8 +24,56 @@ pub struct Policy {
     pub lifecycle: PerKind<Lifecycle>,
     /// When a plan waits for a person.
     pub guard: Guard,
+    /// Roles by group, applied after the rule (R07).
+    pub role_mappings: Vec<RoleMapping>,
+    /// Change advisory boards by group, applied after the rule (R09).
+    pub cab_mappings: Vec<CabMapping>,
+    /// The role of users of whom the directory knows no manager and whom no group gave a role (R08), by kind.
+    pub role_without_manager: PerKind<Option<String>>,
+    /// Roles that make an agent inactive (R10), in the order written.
+    pub inactive_roles: Vec<String>,
     /// Longest values by field, in code points (ruling 63).
     pub limits: BTreeMap<Field, usize>,
+}
+
+impl Policy {
+    /// The source of a matching key's field for records of a kind (ruling 59): the key's own, else the field's mapping, else, for the
+    /// employee id, the attribute of that name. None when nothing says where the value comes from.
+    #[must_use]
+    pub fn key_source<'p>(&'p self, field: &Field, own: Option<&'p Source>, kind: Kind) -> Option<Cow<'p, Source>> {
+        let mapped = || self.fields.of(kind).get(field).and_then(|mapping| mapping.source.as_ref());
+        let known = || (*field == Field::EMPLOYEE_ID).then(|| Source::Attribute(vec![Step::Name("employeeId".to_owned())]));
+        own.or_else(mapped).map(Cow::Borrowed).or_else(|| known().map(Cow::Owned))
+    }
+
+    /// Every user attribute the policy names, sorted: what must be read beside the read set, when it is not in it (ruling 60).
+    #[must_use]
+    pub fn attributes(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        let mapped = [&self.fields.agent, &self.fields.contact].into_iter().flat_map(BTreeMap::values);
+        let sources = mapped.filter_map(|mapping| mapping.source.as_ref());
+        let keys = self.matching.keys.iter().filter_map(|key| match key {
+            MatchKey::Field { source, .. } => source.as_ref(),
+            MatchKey::ObjectId | MatchKey::Email | MatchKey::Upn => None,
+        });
+        let sites = self.rules.iter().filter_map(|rule| rule.then.site_from.as_ref());
+        sources.chain(keys).chain(sites).for_each(|source| source.attributes(&mut names));
+        let excluding = self.scope.exclude.iter().filter_map(|exclude| match &exclude.by {
+            ExcludeBy::Filter(filter) => Some(filter),
+            ExcludeBy::LocalParts(_) => None,
+        });
+        let selecting = self.rules.iter().filter_map(|rule| rule.when.filter.as_ref());
+        names.extend(excluding.chain(selecting).flat_map(Expression::attributes).cloned());
+        names.extend(self.scope.require.iter().cloned());
+        names
+    }
+
+    /// Whether a mapping writes a date of a sign-in, which costs a pass of its own (ruling 107).
+    #[must_use]
+    pub fn maps_sign_in(&self) -> bool {
+        let mut mapped = [&self.fields.agent, &self.fields.contact].into_iter().flat_map(BTreeMap::values);
+        mapped.any(|mapping| mapping.source.as_ref().is_some_and(Source::is_sign_in))
+    }
 }
 
 /// A setting that may differ between agents and contacts.
@@ -56,6 +106,9 @@ pub struct Scope {
     pub licensed_only: bool,
     /// What counts as a licence.
     pub licences: Licences,
+    /// Users assigned to our enterprise application are in scope, guest or not, and members only when assigned (C13, rulings 98
+    /// and 115).
+    pub app_assigned: bool,
     /// Attributes that must not be empty; `email` is the value the e-mail mapping yields (ruling 34).
     pub require: Vec<String>,
     /// Named exclusions, in order.
@@ -76,9 +129,19 @@ pub struct Licences {
 pub struct Exclude {
     /// The name users are counted under.
     pub name: String,
+    /// Whom it excludes.
+    pub by: ExcludeBy,
+}
+
+/// What an exclusion looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExcludeBy {
     /// The local part of `mail` or of the UPN equals one of these, or starts with it and goes on with one of `._-`; case is
     /// ignored (rulings 27 and 117).
-    pub local_parts: Vec<String>,
+    LocalParts(Vec<String>),
+    /// A condition over the user.
+    Filter(Expression),
 }
 
 /// One rule.
@@ -107,6 +170,8 @@ pub struct When {
     pub groups: Option<Vec<SourceId>>,
     /// Any of these groups, by exact name after NFC and trim (ruling 35); none = not asked.
     pub group_names: Option<Vec<String>>,
+    /// A condition over the user; none = not asked.
+    pub filter: Option<Expression>,
     /// With guests, without, or as `scope.guests` says.
     pub include_guests: Option<bool>,
 }
@@ -118,12 +183,89 @@ pub struct Then {
     pub kind: RuleKind,
     /// The client; none = the tenant's.
     pub client: ClientRef,
-    /// A site of the client, by id or name.
+    /// A site of the client, by id or name; never together with `site_from`.
     pub site: Option<String>,
+    /// What names a site to find or create under the client (ruling 39).
+    pub site_from: Option<Source>,
     /// The role.
     pub role: Option<String>,
+    /// The licence type of agents; none = left as it is (`no_change`, ruling 43).
+    pub licence_type: Option<LicenceType>,
+    /// Change advisory boards, by id, sorted; they add up with those of groups (ruling 42).
+    pub cabs: Vec<String>,
     /// Values for empty fields, over the mapping's own defaults (ruling 44).
     pub defaults: BTreeMap<Field, Value>,
+}
+
+/// An agent's licence type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LicenceType {
+    /// Bound to this agent.
+    Named,
+    /// Shared with other agents.
+    Concurrent,
+}
+
+impl LicenceType {
+    /// The word used everywhere.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LicenceType::Named => "named",
+            LicenceType::Concurrent => "concurrent",
+        }
+    }
+}
+
+/// A group that a mapping names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupRef {
+    /// By object id.
+    Id(SourceId),
+    /// By exact name after NFC and trim (ruling 35).
+    Name(String),
+}
+
+/// `role_mappings`: a group gives a role (R07, rulings 24 and 41).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RoleMapping {
+    /// Its id.
+    pub id: RuleId,
+    /// Lowest wins; then as for rules.
+    pub order: i32,
+    /// Its creation, nanoseconds since 1970, as for rules.
+    pub created: Option<i128>,
+    /// The group; nested membership counts.
+    pub group: GroupRef,
+    /// Whose records.
+    pub kind: Kind,
+    /// The role.
+    pub role: String,
+    /// Instead of the rule's role, or beside it.
+    pub mode: RoleMode,
+}
+
+/// `role_mappings[].mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleMode {
+    /// The role takes the place of the rule's.
+    Replace,
+    /// The role is one of `extra_roles`.
+    Add,
+}
+
+/// `cab_mappings`: a group gives a place on a change advisory board (R09, ruling 42).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct CabMapping {
+    /// The group; nested membership counts.
+    pub group: GroupRef,
+    /// The board's id.
+    pub cab: String,
+    /// The role on it.
+    pub role: Option<String>,
 }
 
 /// What records a rule makes.
@@ -181,6 +323,15 @@ pub enum MatchKey {
     ObjectId,
     /// E-mail, address by address.
     Email,
+    /// The user principal name, against the field `upn` or, failing that, the username plus the tenant's own domain (ruling 59).
+    Upn,
+    /// A record's field, compared as text after NFC, trim and case folding; an empty value never matches (ruling 59).
+    Field {
+        /// The record's field.
+        field: Field,
+        /// The user's side, when it is not the field's mapping.
+        source: Option<Source>,
+    },
 }
 
 /// `matching.on_none`.
@@ -238,7 +389,34 @@ pub enum Source {
     Attribute(Vec<Step>),
     /// A value derived by a rule of its own; named, so that a file can say it.
     Derived(Derived),
+    /// A value computed from the attributes.
+    Expression(Expression),
+    /// The record of the user's manager; only for the field `manager` (ruling 121).
+    Manager,
 }
+
+impl Source {
+    /// Whether the value is a date of a sign-in, which is read and written by a pass of its own (ruling 107).
+    #[must_use]
+    pub fn is_sign_in(&self) -> bool {
+        matches!(self, Source::Attribute(steps) if matches!(steps.first(), Some(Step::Name(name)) if name == SIGN_IN))
+    }
+
+    /// Adds the attributes the source names. Derived values read none but those of every user.
+    fn attributes(&self, names: &mut BTreeSet<String>) {
+        match self {
+            Source::Attribute(steps) => names.extend(steps.first().and_then(|step| match step {
+                Step::Name(name) => Some(name.clone()),
+                Step::Index(_) => None,
+            })),
+            Source::Expression(expression) => names.extend(expression.attributes().iter().cloned()),
+            Source::Derived(_) | Source::Manager => {}
+        }
+    }
+}
+
+/// The attribute that holds the dates of sign-ins (ruling 107).
+pub const SIGN_IN: &str = "signInActivity";
 
 /// One step into an attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -309,6 +487,34 @@ pub struct Lifecycle {
     pub on_return: OnReturn,
     /// The rules want the other kind.
     pub on_kind_change: OnKindChange,
+    /// How long each cause waits before it acts.
+    pub grace: Grace,
+}
+
+/// `lifecycle.grace`: how long a cause must hold before it deactivates or revokes (rulings 76 and 103), in milliseconds; 0 = at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Grace {
+    /// Deleted in the directory.
+    pub on_deleted: i64,
+    /// Disabled in the directory.
+    pub on_disabled: i64,
+    /// Absent from a completed full read.
+    pub on_missing: i64,
+    /// Out of scope, or no rule selects them any more.
+    pub on_unmapped: i64,
+}
+
+impl Grace {
+    /// The grace of a cause, in milliseconds.
+    #[must_use]
+    pub fn of(&self, cause: Cause) -> i64 {
+        match cause {
+            Cause::Deleted => self.on_deleted,
+            Cause::Disabled => self.on_disabled,
+            Cause::Missing => self.on_missing,
+            Cause::Unmapped => self.on_unmapped,
+        }
+    }
 }
 
 /// Whether a cause acts.
@@ -372,6 +578,10 @@ pub struct Guard {
     pub max_agent_creates: Option<i64>,
     /// A tenant's first plan waits for a person (ruling 94).
     pub approve_first_run: bool,
+    /// What is harmless in a held plan is applied (ruling 86).
+    pub apply_safe_part: bool,
+    /// Share of all tenants' linked records removed in 24 hours, from 10 removals up; none = no limits over the fleet (ruling 87).
+    pub fleet_max_removal_share: Option<Percent>,
 }
 
 /// A whole or decimal percentage, kept exactly as an integer (ruling 25).

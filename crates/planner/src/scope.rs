@@ -4,7 +4,7 @@
 use crate::source;
 use model::directory::Sku;
 use model::facts::{TenantFacts, UserFacts};
-use model::policy::{Exclude, Mapping, Policy, Scope};
+use model::policy::{Exclude, ExcludeBy, Mapping, Policy, Scope};
 use model::reason::Reason;
 use model::{Attributes, Field, Value, address, text};
 use std::borrow::Cow;
@@ -136,13 +136,11 @@ fn glob(pattern: &[u8], name: &[u8]) -> bool {
 
 /// Whether the local part of `mail` or of the UPN is one of the names, alone or followed by one of `._-` (rulings 27 and 117).
 fn excludes(exclude: &Exclude, user: &Attributes) -> bool {
-    if exclude.local_parts.is_empty() {
-        return false;
-    }
+    let ExcludeBy::LocalParts(parts) = &exclude.by else { return false };
     let name = source::own_name(user);
     [user.text("mail"), name.as_deref()].into_iter().flatten().any(|address| {
         let local = text::fold(address.rsplit_once('@').map_or(address, |(local, _)| local));
-        exclude.local_parts.iter().any(|part| {
+        parts.iter().any(|part| {
             let part = text::fold(part);
             local.strip_prefix(&part).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '_', '-']))
         })
@@ -176,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_pattern_for_bot_does_not_hit_abbott() {
-        let exclude = Exclude { name: "bots".into(), local_parts: vec!["bot".into()] };
+        let exclude = Exclude { name: "bots".into(), by: ExcludeBy::LocalParts(vec!["bot".into()]) };
         let user = |mail: &str| [("mail", Value::from(mail))].into_iter().collect::<Attributes>();
         assert!(excludes(&exclude, &user("Bot@x.example")));
         assert!(excludes(&exclude, &user("bot-7@x.example")));

@@ -20,6 +20,7 @@ pub(crate) enum Yield<'a> {
 pub(crate) fn of<'a>(source: &Source, user: &'a Attributes) -> Yield<'a> {
     match source {
         Source::Attribute(path) => of_value(follow(path, user)),
+        Source::Expression(_) | Source::Manager => Yield::Nothing,
         Source::Derived(Derived::OtherAddresses) => {
             Yield::Texts(proxy_addresses(user).filter(|a| !text::trim(a).is_empty()).map(Cow::Borrowed).collect())
         }

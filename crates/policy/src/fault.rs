@@ -63,11 +63,6 @@ impl Faults {
         }
     }
 
-    /// Notes a key or word of the format that this version does not carry out.
-    pub(crate) fn not_yet(&mut self, at: &Mark, key: &str) {
-        self.add(at, format!("not supported yet: {key}"));
-    }
-
     /// Whether nothing was found.
     pub(crate) fn is_empty(&self) -> bool {
         self.found.is_empty()

@@ -72,7 +72,7 @@ pub(crate) fn merged(layers: &[&Node], within: &[&Node], faults: &mut Faults) ->
             faults.add(&root.at, format!("the document must be a map of keys and values, not {}", root.shown()));
         }
     }
-    let read = read::policy(&whole, under, faults).filter(|_| faults.is_empty())?;
+    let read = read::policy(&whole, faults).filter(|_| faults.is_empty())?;
     let mut notes = Faults::default();
     read::warnings(&read.policy, &whole, &mut notes);
     Some(Loaded {

@@ -5,6 +5,7 @@
 //! this version does not carry out is refused by name.
 
 pub mod document;
+pub mod expr;
 mod fault;
 mod layers;
 mod merge;

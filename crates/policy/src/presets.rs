@@ -10,14 +10,12 @@ use std::sync::LazyLock;
 pub const DEFAULT: &str = "msp";
 
 /// The presets' names and texts.
-pub const PRESETS: [(&str, &str); 3] = [
+pub const PRESETS: [(&str, &str); 4] = [
     ("msp", include_str!("../presets/msp.yaml")),
     ("bms", include_str!("../presets/bms.yaml")),
+    ("halo", include_str!("../presets/halo.yaml")),
     ("alga", include_str!("../presets/alga.yaml")),
 ];
-
-/// Presets of the format that cannot be carried out wholly yet.
-const NOT_YET: [&str; 1] = ["halo"];
 
 /// A preset ready to be merged over: parsed once, flat keys written out for both kinds.
 pub(crate) type Preset = (&'static str, Result<Node, Fault>);
@@ -45,10 +43,6 @@ pub(crate) fn chosen(node: Option<&Node>, faults: &mut Faults) -> &'static Prese
     let Some(name) = text(node, "preset", faults) else { return default };
     if let Some(preset) = presets.iter().find(|(n, _)| *n == name) {
         return preset;
-    }
-    if NOT_YET.contains(&name.as_str()) {
-        faults.not_yet(&node.at, &format!("preset {name}"));
-        return default;
     }
     let names = || presets.iter().map(|(n, _)| *n);
     let hint = nearest(&name, names()).map(|n| format!("; did you mean {n}?")).unwrap_or_default();

@@ -2,18 +2,17 @@
 //! pass finds every fault of a document.
 
 use crate::document::{Data, Entry, Node};
+use crate::expr::{self, Use};
 use crate::fault::{Faults, Mark, either, nearest};
 use jiff::Timestamp;
-use model::{SourceId, text};
+use model::{Expression, SourceId, text};
 
 /// The keys a map takes.
 pub(crate) struct Keys {
     /// What the map is called in sentences; dotted, empty for the whole document.
     pub(crate) of: &'static str,
-    /// Keys that are read.
+    /// The keys it takes.
     pub(crate) known: &'static [&'static str],
-    /// Keys of the format that are not carried out yet.
-    pub(crate) not_yet: &'static [&'static str],
 }
 
 impl Keys {
@@ -24,21 +23,16 @@ impl Keys {
             if self.known.contains(&key.as_str()) {
                 continue;
             }
-            if self.not_yet.contains(&key.as_str()) {
-                faults.not_yet(at, key);
-            } else {
-                unknown_key(key, at, self.of, self.known, self.not_yet, faults);
-            }
+            unknown_key(key, at, self.of, self.known, faults);
         }
         Some(node)
     }
 }
 
 /// Notes a key that nothing reads, with the one that was probably meant.
-pub(crate) fn unknown_key(key: &str, at: &Mark, of: &str, known: &[&str], more: &[&str], faults: &mut Faults) {
+pub(crate) fn unknown_key(key: &str, at: &Mark, of: &str, known: &[&str], faults: &mut Faults) {
     let place = if of.is_empty() { String::new() } else { format!(" in {of}") };
-    let all = known.iter().chain(more).copied();
-    match nearest(key, all) {
+    match nearest(key, known.iter().copied()) {
         Some(meant) => faults.add(at, format!("unknown key {key:?}{place}; did you mean {meant:?}?")),
         None if known.is_empty() => faults.add(at, format!("unknown key {key:?}{place}; take it out")),
         None => faults.add(at, format!("unknown key {key:?}{place}; it takes {}", either(known.iter().copied()))),
@@ -145,6 +139,19 @@ pub(crate) fn instant(node: &Node, what: &str, faults: &mut Faults) -> Option<Ti
         faults.add(&node.at, format!("{what} must be a time like 2026-01-31T12:00:00Z, not {}", node.shown()));
     }
     read
+}
+
+/// A condition in the expression language; an empty one is refused, because it may be a half-deleted one (ruling 29).
+pub(crate) fn filter(node: &Node, what: &str, faults: &mut Faults) -> Option<Expression> {
+    let Data::Text(written) = &node.data else {
+        faults.add(&node.at, format!("{what} must be an expression such as 'department == \"Sales\"', not {}", node.shown()));
+        return None;
+    };
+    if text::trim(written).is_empty() {
+        faults.add(&node.at, format!("{what} is empty, which selects nobody; write a condition or take the key out"));
+        return None;
+    }
+    expr::compile(written, Use::Condition).map_err(|bad| faults.add(&node.at, format!("{what}: {bad}"))).ok()
 }
 
 /// One of a set of words.

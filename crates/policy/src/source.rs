@@ -1,17 +1,21 @@
 //! Where a field's value comes from, as written: an attribute under its Graph name, a part of one, or a derived value by its name.
 
 use crate::document::{Data, Node};
+use crate::expr::{self, Use};
 use crate::fault::{Faults, either, nearest};
 use crate::words::Word;
 use model::Field;
 use model::attributes::READ_SET;
-use model::policy::{Derived, Source, Step};
+use model::policy::{Derived, SIGN_IN, Source, Step};
 
 /// Attributes that hold a list.
 const LISTS: [&str; 5] = ["assignedLicenses", "businessPhones", "imAddresses", "otherMails", "proxyAddresses"];
 
 /// Attributes that hold an object.
 const OBJECTS: [&str; 2] = ["employeeOrgData", "onPremisesExtensionAttributes"];
+
+/// The dates of sign-ins that are read (ruling 107).
+const SIGN_IN_PARTS: [&str; 3] = ["lastSignInDateTime", "lastNonInteractiveSignInDateTime", "lastSuccessfulSignInDateTime"];
 
 /// The relation that is read beside the attributes (ruling 121).
 pub(crate) const MANAGER: &str = "manager";
@@ -58,21 +62,11 @@ pub(crate) fn source(node: &Node, target: &Field, faults: &mut Faults) -> Option
         faults.add(&node.at, format!("{what} must be an attribute's name such as jobTitle, not {}", node.shown()));
         return None;
     };
-    let source = match Derived::WORDS.iter().find(|(word, _)| word == written) {
-        Some((_, derived)) => Ok(Source::Derived(*derived)),
-        None => path(written).map(Source::Attribute),
-    };
-    let source = match source {
-        Ok(source) => source,
-        Err(Bad::NotYet(key)) => {
-            faults.not_yet(&node.at, &key);
-            return None;
-        }
-        Err(Bad::Said(why)) => {
-            faults.add(&node.at, format!("{what}: {why}"));
-            return None;
-        }
-    };
+    if (written == MANAGER) != (*target == Field::MANAGER) {
+        faults.add(&node.at, format!("{what}: only the field manager has the source manager, and it has no other"));
+        return None;
+    }
+    let source = named(written).map_err(|why| faults.add(&node.at, format!("{what}: {why}"))).ok()?;
     if is_list(&source) && Field::STANDARD.contains(&target.as_str()) && *target != Field::ADDITIONAL_EMAILS {
         faults.add(
             &node.at,
@@ -83,30 +77,54 @@ pub(crate) fn source(node: &Node, target: &Field, faults: &mut Faults) -> Option
     Some(source)
 }
 
+/// A source that names a text: a record's field has none, so that no list is refused for it.
+pub(crate) fn text_source(node: &Node, what: &str, faults: &mut Faults) -> Option<Source> {
+    let Data::Text(written) = &node.data else {
+        faults.add(&node.at, format!("{what} must be an attribute's name or an expression, not {}", node.shown()));
+        return None;
+    };
+    let source = named(written).map_err(|why| faults.add(&node.at, format!("{what}: {why}"))).ok()?;
+    if is_list(&source) || source == Source::Manager || source.is_sign_in() {
+        faults.add(&node.at, format!("{what}: {written} is not one text; name another source, such as officeLocation"));
+        return None;
+    }
+    Some(source)
+}
+
+/// A source by what is written: a derived value's name, an attribute's path, or an expression.
+fn named(written: &str) -> Result<Source, String> {
+    if let Some((_, derived)) = Derived::WORDS.iter().find(|(word, _)| *word == written) {
+        return Ok(Source::Derived(*derived));
+    }
+    if written == MANAGER {
+        return Ok(Source::Manager);
+    }
+    if written.contains(EXPRESSION) {
+        return expr::compile(written, Use::Value).map(Source::Expression).map_err(|bad| bad.to_string());
+    }
+    path(written).map(Source::Attribute)
+}
+
 fn is_list(source: &Source) -> bool {
     match source {
+        Source::Expression(_) | Source::Manager => false,
         Source::Derived(derived) => *derived == Derived::OtherAddresses,
         Source::Attribute(steps) => matches!(steps.as_slice(), [Step::Name(name)] if LISTS.contains(&name.as_str())),
     }
 }
 
-enum Bad {
-    NotYet(String),
-    Said(String),
-}
-
 /// `name`, `name[0]`, `name.part`.
-fn path(written: &str) -> Result<Vec<Step>, Bad> {
-    if written.contains(EXPRESSION) {
-        return Err(Bad::NotYet("expression as a source".to_owned()));
-    }
+fn path(written: &str) -> Result<Vec<Step>, String> {
     let end = written.find(|c| !in_name(c)).unwrap_or(written.len());
     let (name, mut rest) = written.split_at(end);
-    if [MANAGER, "signInActivity"].contains(&name) {
-        return Err(Bad::NotYet(name.to_owned()));
+    if name == SIGN_IN {
+        let part = rest.strip_prefix('.').filter(|part| SIGN_IN_PARTS.contains(part));
+        let part = part
+            .ok_or_else(|| format!("{SIGN_IN} has the parts {}; write {SIGN_IN}.{}", either(SIGN_IN_PARTS), SIGN_IN_PARTS[0]))?;
+        return Ok(vec![Step::Name(name.to_owned()), Step::Name(part.to_owned())]);
     }
     if !is_attribute(name) {
-        return Err(Bad::Said(match () {
+        return Err(match () {
             () if name == "id" => "the object id is the link itself and cannot be mapped".to_owned(),
             () if name.is_empty() => format!("{written:?} does not begin with an attribute's name"),
             () => match nearest(name, Derived::WORDS.iter().map(|(w, _)| *w)).or_else(|| nearest_attribute(name)) {
@@ -116,13 +134,12 @@ fn path(written: &str) -> Result<Vec<Step>, Bad> {
                     either(Derived::WORDS.iter().map(|(w, _)| *w))
                 ),
             },
-        }));
+        });
     }
     let mut steps = vec![Step::Name(name.to_owned())];
     while !rest.is_empty() {
-        let (step, after) = step(rest).ok_or_else(|| {
-            Bad::Said(format!("{rest:?} after {name} is neither .part nor [0]; write for instance businessPhones[0]"))
-        })?;
+        let (step, after) = step(rest)
+            .ok_or_else(|| format!("{rest:?} after {name} is neither .part nor [0]; write for instance businessPhones[0]"))?;
         steps.push(step);
         rest = after;
     }
@@ -143,8 +160,8 @@ fn step(rest: &str) -> Option<(Step, &str)> {
 }
 
 /// Refuses a path that could never hold a value of one field.
-fn shape(name: &str, steps: &[Step]) -> Result<(), Bad> {
-    let said = |text: String| Err(Bad::Said(text));
+fn shape(name: &str, steps: &[Step]) -> Result<(), String> {
+    let said = Err;
     match steps.get(1) {
         None if OBJECTS.contains(&name) => said(format!("{name} has parts; name one, as in {}", example(name))),
         None => Ok(()),
@@ -176,6 +193,8 @@ fn example(name: &str) -> String {
 pub(crate) fn written(source: &Source) -> String {
     match source {
         Source::Derived(derived) => derived.word().to_owned(),
+        Source::Expression(expression) => expression.text().to_owned(),
+        Source::Manager => MANAGER.to_owned(),
         Source::Attribute(steps) => steps.iter().enumerate().fold(String::new(), |text, (i, step)| match step {
             Step::Name(name) if i == 0 => name.clone(),
             Step::Name(name) => format!("{text}.{name}"),

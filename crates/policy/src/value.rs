@@ -63,6 +63,42 @@ fn percent(text: &str) -> Option<Percent> {
     Some(Percent(whole.parse::<i64>().ok()? * 10_000 + format!("{part:0<4}").parse::<i64>().ok()?))
 }
 
+/// A duration in milliseconds: `90s`, `15m`, `72h`, `3d`, or a plain 0 (ruling 25).
+pub(crate) fn duration(node: &Node, what: &str, faults: &mut Faults) -> Option<i64> {
+    let written = match &node.data {
+        Data::Number { raw, .. } if raw == "0" => return Some(0),
+        Data::Text(written) => written.as_str(),
+        _ => "",
+    };
+    let read = UNITS.iter().find_map(|(unit, length)| {
+        let digits = written.strip_suffix(unit).filter(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))?;
+        digits.parse::<i64>().ok()?.checked_mul(*length).filter(|ms| *ms <= LONGEST)
+    });
+    if read.is_none() {
+        let days = LONGEST / DAY;
+        faults.add(
+            &node.at,
+            format!("{what} must be 0 or a time of at most {days}d, such as 90s, 15m, 72h or 3d, not {}", node.shown()),
+        );
+    }
+    read
+}
+
+/// Milliseconds of a day.
+const DAY: i64 = 24 * 60 * 60 * 1_000;
+
+/// Units of a duration, in milliseconds, the longest first.
+const UNITS: [(&str, i64); 4] = [("d", DAY), ("h", 60 * 60 * 1_000), ("m", 60 * 1_000), ("s", 1_000)];
+
+/// Longest grace. Whoever wants people to stay for longer than ten years wants `ignore`.
+const LONGEST: i64 = 3_650 * DAY;
+
+/// A duration as it is written: in the longest unit that divides it.
+pub(crate) fn written_duration(milliseconds: i64) -> Option<String> {
+    let divides = UNITS.iter().find(|(_, length)| milliseconds % length == 0).filter(|_| milliseconds != 0);
+    divides.map(|(unit, length)| format!("{}{unit}", milliseconds / length))
+}
+
 /// The longest values by field, in code points (ruling 63).
 pub(crate) fn limits() -> BTreeMap<Field, usize> {
     [

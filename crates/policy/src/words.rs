@@ -1,7 +1,8 @@
 //! The words of a policy file and what they mean. One list, so that what is written out can be read back.
 
 use model::policy::{
-    Derived, MatchKey, OnCollision, OnGone, OnInactive, OnKindChange, OnLink, OnNone, OnReturn, OnUnmapped, Overwrite, RuleKind,
+    Derived, LicenceType, OnCollision, OnGone, OnInactive, OnKindChange, OnLink, OnNone, OnReturn, OnUnmapped, Overwrite,
+    RoleMode, RuleKind,
 };
 
 /// A setting that is one of some words.
@@ -25,7 +26,8 @@ macro_rules! words {
 
 words! {
     RuleKind { "agent" = Agent, "contact" = Contact, "agent_and_contact" = AgentAndContact }
-    MatchKey { "object_id" = ObjectId, "email" = Email }
+    LicenceType { "named" = Named, "concurrent" = Concurrent }
+    RoleMode { "replace" = Replace, "add" = Add }
     OnNone { "create" = Create, "review" = Review, "skip" = Skip }
     OnLink { "overwrite" = Overwrite, "fill_empty" = FillEmpty }
     OnInactive { "review" = Review, "link" = Link, "reactivate" = Reactivate }

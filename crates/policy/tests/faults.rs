@@ -39,7 +39,7 @@ fn all_faults_are_told_in_the_order_of_their_places() {
     assert_eq!(
         faults(text),
         [
-            "p.yaml:1:9: preset must be msp, bms or alga, not \"bmz\"; did you mean bms?",
+            "p.yaml:1:9: preset must be msp, bms, halo or alga, not \"bmz\"; did you mean bms?",
             "p.yaml:3:11: scope.guests must be exclude or include, not \"maybe\"",
             "p.yaml:4:13: scope.require: users have no attribute \"mial\"; did you mean mail?",
             "p.yaml:6:17: guard.max_removals must be a whole number from 0 to 100000000, or off, not -1",
@@ -56,47 +56,60 @@ fn a_fault_carries_the_json_pointer_of_what_was_written() {
 }
 
 #[test]
-fn what_a_later_version_carries_out_is_refused_by_name() {
-    for (text, key, column) in [
-        ("preset: halo", "preset halo", 9),
-        ("role_mappings: []", "role_mappings", 1),
-        ("cab_mappings: []", "cab_mappings", 1),
-        ("role_without_manager: guest", "role_without_manager", 1),
-        ("inactive_roles: []", "inactive_roles", 1),
-        ("scope: { app_assigned: true }", "app_assigned", 24),
-        ("scope: { exclude: [{ name: bots, filter: 'x' }] }", "filter", 34),
-        ("guard: { apply_safe_part: true }", "apply_safe_part", 27),
-        ("guard: { fleet_max_removal_share: 1 }", "fleet_max_removal_share", 10),
-        ("lifecycle: { grace: 3d }", "grace", 14),
-        ("lifecycle: { contact: { grace: 24h } }", "grace", 25),
-        ("lifecycle: { on_kind_change: both }", "both", 30),
-        ("matching: { keys: [object_id, upn] }", "upn", 31),
-        ("matching: { keys: [{ field: employee_id, source: employeeId }] }", "a matching key with a source", 20),
-        ("fields: { cabs: { default: [a] } }", "cabs", 11),
-        ("fields: { manager: { source: manager } }", "manager", 11),
-        ("fields: { boss: { source: manager.displayName } }", "manager", 27),
-        ("fields: { job_title: { source: 'lower(jobTitle)' } }", "expression as a source", 32),
-        ("fields: { x: { source: signInActivity.lastSignInDateTime } }", "signInActivity", 24),
+fn every_setting_of_the_format_is_read() {
+    for good in [
+        "preset: halo",
+        "scope: { app_assigned: true, exclude: [{ name: bots, filter: 'department == \"Bots\"' }] }",
+        "guard: { apply_safe_part: true, fleet_max_removal_share: off }",
+        "lifecycle: { grace: 3d, on_kind_change: both }",
+        "lifecycle: { contact: { grace: { on_unmapped: 90s, on_deleted: 0 } } }",
+        "matching: { keys: [object_id, upn, employee_id, phone, { field: badge, source: faxNumber }] }",
+        "fields: { manager: { source: manager }, last_sign_in: { source: signInActivity.lastSignInDateTime } }",
+        "fields: { agent: { licence_type: { default: named } }, job_title: { source: 'lower(jobTitle)' } }",
+        "role_mappings: [{ id: m, order: 1, group_name: Leads, kind: agent, role: lead, mode: add }]",
+        "cab_mappings: [{ group: g, cab: change-board, role: approver }, { group_name: H, cab: change-board }]",
+        "role_without_manager: staff\ninactive_roles: [leaver]",
+        "role_without_manager: { agent: a, contact: ~ }",
     ] {
-        one(text, &format!("p.yaml:1:{column}: not supported yet: {key}"));
+        assert_eq!(faults(good), [""; 0], "for the document:\n{good}");
     }
-    let filter = "rules:\n- { id: r, order: 1, then: { kind: agent }, when: { filter: x } }";
-    one(filter, "p.yaml:2:53: not supported yet: filter");
-    for key in ["site_from", "licence_type", "cabs"] {
-        let text = format!("rules:\n- {{ id: r, order: 1, when: {{}}, then: {{ kind: agent, {key}: x }} }}");
-        one(&text, &format!("p.yaml:2:53: not supported yet: {key}"));
-    }
+    let rule = "rules: [{ id: r, order: 1, when: { filter: 'department == \"x\"' },\
+        then: { kind: agent, site_from: officeLocation, licence_type: no_change, cabs: [b, a] } }]";
+    assert_eq!(faults(rule), [""; 0]);
 }
 
 #[test]
-fn a_presets_own_value_may_be_repeated_though_it_may_not_be_chosen() {
-    assert_eq!(faults("preset: bms\nlifecycle: { on_kind_change: archive_and_recreate }"), [""; 0]);
-    assert_eq!(faults("preset: bms\nlifecycle: { on_kind_change: review }"), [""; 0]);
+fn settings_after_the_rule_say_what_they_take() {
     one(
-        "preset: alga\nlifecycle: { on_kind_change: archive_and_recreate }",
-        "p.yaml:2:30: not supported yet: archive_and_recreate",
+        "lifecycle: { grace: 3 days }",
+        "p.yaml:1:21: lifecycle.grace must be 0 or a time of at most 3650d, such as 90s, 15m, 72h or 3d, not \"3 days\"",
     );
-    assert_eq!(faults("scope: { app_assigned: false }\nguard: { apply_safe_part: false }\nlifecycle: { grace: 0 }"), [""; 0]);
+    one(
+        "lifecycle: { grace: { on_return: 3d } }",
+        "p.yaml:1:23: unknown key \"on_return\" in lifecycle.grace; it takes on_deleted, on_disabled, on_missing or on_unmapped",
+    );
+    one(
+        "role_mappings: [{ id: m, order: 1, kind: agent, role: lead }]",
+        "p.yaml:1:17: a role mapping needs one of \"group\", an object id, and \"group_name\", an exact name",
+    );
+    one(
+        "cab_mappings: [{ group: g, group_name: G, cab: c }]",
+        "p.yaml:1:16: a CAB mapping names a group twice; keep one of \"group\", an object id, and \"group_name\", an exact name",
+    );
+    let twice = "role_mappings:\n- { id: m, order: 1, group: g, kind: agent, role: a }\n- { id: m, order: 2, group: h, kind: agent, role: b }\n";
+    one(twice, "p.yaml:3:3: the role mapping \"m\" stands twice, first at line 2; give each its own id");
+    one(
+        &rule("name: x").replace("kind: contact", "kind: contact, licence_type: named"),
+        "p.yaml:2:71: rule \"r\" makes contacts, and only agents have a licence type; take licence_type out",
+    );
+    one(
+        &rule("name: x").replace("kind: contact", "kind: contact, site: a, site_from: city"),
+        "p.yaml:2:77: then of rule \"r\" has site and site_from; keep one of them",
+    );
+    one(
+        "fields: { licence_type: { default: named } }",
+        "p.yaml:1:11: only agents have a licence type; write it under fields.agent",
+    );
 }
 
 #[test]

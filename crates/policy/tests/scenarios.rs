@@ -177,7 +177,7 @@ fn faults_of_policies_inside_keep_their_place_and_pointer() {
     assert_eq!(
         told,
         [
-            ("s.yaml:2:19: preset must be msp, bms or alga, not \"bmz\"; did you mean bms?".to_owned(), "/policy/preset"),
+            ("s.yaml:2:19: preset must be msp, bms, halo or alga, not \"bmz\"; did you mean bms?".to_owned(), "/policy/preset"),
             ("s.yaml:4:22: unknown key \"guest\" in scope; did you mean \"guests\"?".to_owned(), "/steps/0/policy/scope/guest"),
         ]
     );
@@ -188,7 +188,6 @@ fn what_a_scenario_may_not_say_is_refused_in_its_place() {
     for (text, expected) in [
         ("{ expect: {} }", "3:15: expect: {} expects nothing; name changes, review or held, or take expect out"),
         ("{ resolve: [{ user: u, action: link }] }", "3:17: a link names the record it is about: { user, action: link, record }"),
-        ("{ entra: { app_assigned: [] } }", "3:16: not supported yet: app_assigned"),
         ("{ edit: { people: [{ id: p, pinned: role }] } }", "3:41: pinned must be true or a list of fields, not \"role\""),
         ("{ edit: { people: [{ email: a@b.example }] } }", "3:24: which record is this? name it by id, or by linked_to"),
         ("{ approve: true, reject: true }", "3:5: a plan is either approved or rejected; keep one of approve and reject"),

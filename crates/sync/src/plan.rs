@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::hash::PlanHash;
 use model::facts::{TenantFacts, UserFacts};
 use model::plan::{ClientFound, Hold, LostGroup, Weights};
-use model::policy::{ClientRef, Policy, Source, Step};
+use model::policy::{ClientRef, Policy};
 use model::run::{RunKind, RunState};
 use model::{ClientId, GroupKey, SourceId, UserKey, text};
 use planner::{Claims, Planner, guard};
@@ -40,19 +40,9 @@ struct Passes<'p> {
     of: i64,
 }
 
-/// The directory extensions a policy maps, which are read beside the read set (ruling 60).
+/// The directory extensions a policy names, which are read beside the read set (ruling 60).
 pub(crate) fn select(policy: &Policy) -> Result<Select> {
-    let mut names = Vec::new();
-    for mappings in [&policy.fields.agent, &policy.fields.contact] {
-        for mapping in mappings.values() {
-            if let Some(Source::Attribute(path)) = &mapping.source
-                && let Some(Step::Name(name)) = path.first()
-                && name.starts_with("extension_")
-            {
-                names.push(name.clone());
-            }
-        }
-    }
+    let names = policy.attributes().into_iter().filter(|name| name.starts_with("extension_"));
     Select::with_extensions(names)
         .map_err(|name| Error::Invalid(format!("The policy maps \"{name}\", which is not the name of a directory extension.")))
 }

@@ -9,21 +9,19 @@ use model::policy::{Mapping, Overwrite, PerKind};
 use model::{Field, Fields, Kind, SourceId, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-const KINDS: Keys = Keys { of: "fields", known: &["agent", "contact"], not_yet: &[] };
-const MAPPING: Keys =
-    Keys { of: "a field's mapping", known: &["source", "overwrite", "default", "clear_when_empty"], not_yet: &[] };
+const KINDS: Keys = Keys { of: "fields", known: &["agent", "contact"] };
+const MAPPING: Keys = Keys { of: "a field's mapping", known: &["source", "overwrite", "default", "clear_when_empty"] };
 
 /// Fields that follow rules, memberships and the life cycle, and what says so.
-const DECIDED: [(&str, &str); 5] = [
+const DECIDED: [(&str, &str); 7] = [
     ("client", "the rule's then.client"),
     ("site", "the rule's then.site"),
     ("role", "the rule's then.role"),
     ("status", "lifecycle"),
     ("access", "lifecycle"),
+    ("cabs", "the rule's then.cabs and cab_mappings"),
+    ("extra_roles", "role_mappings"),
 ];
-
-/// Fields that belong to the format and are not written yet.
-const NOT_YET: [&str; 5] = ["licence_type", "cabs", "extra_roles", "last_sign_in", "manager"];
 
 type Mappings = PerKind<BTreeMap<Field, Mapping>>;
 
@@ -43,6 +41,8 @@ fn of_kind(node: &Node, kind: Kind, faults: &mut Faults) -> Option<(BTreeMap<Fie
         let Some(field) = name(&entry.key, &entry.at, faults) else { continue };
         if entry.value.is_null() {
             removed.insert(field);
+        } else if field == Field::LICENCE_TYPE && kind == Kind::Contact {
+            faults.add(&entry.at, "only agents have a licence type; write it under fields.agent");
         } else if let Some(mapping) = mapping(&entry.value, &field, faults) {
             mappings.insert(field, mapping);
         }
@@ -54,10 +54,6 @@ fn of_kind(node: &Node, kind: Kind, faults: &mut Faults) -> Option<(BTreeMap<Fie
 pub(crate) fn name(key: &str, at: &Mark, faults: &mut Faults) -> Option<Field> {
     if let Some((_, by)) = DECIDED.iter().find(|(name, _)| *name == key) {
         faults.add(at, format!("{key} is decided by {by}, not by a mapping or default"));
-        return None;
-    }
-    if NOT_YET.contains(&key) {
-        faults.not_yet(at, key);
         return None;
     }
     value_of_field(key, at, faults)

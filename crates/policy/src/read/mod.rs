@@ -3,13 +3,15 @@
 mod fields;
 mod guard;
 mod lifecycle;
+mod mappings;
 mod matching;
 mod rules;
 mod scope;
 mod warnings;
 
 pub(crate) use fields::{value_of_field as field_name, values as field_values};
-pub(crate) use rules::FROM_TENANT;
+pub(crate) use matching::word_of as key_word;
+pub(crate) use rules::{FROM_TENANT, NO_CHANGE};
 pub(crate) use warnings::warnings;
 
 use crate::document::Node;
@@ -24,11 +26,23 @@ use std::collections::BTreeSet;
 /// The sections of a document.
 const KEYS: Keys = Keys {
     of: "",
-    known: &["preset", "scope", "rules", "matching", "fields", "username", "lifecycle", "guard"],
-    not_yet: &["role_mappings", "cab_mappings", "role_without_manager", "inactive_roles"],
+    known: &[
+        "preset",
+        "scope",
+        "rules",
+        "role_mappings",
+        "cab_mappings",
+        "role_without_manager",
+        "inactive_roles",
+        "matching",
+        "fields",
+        "username",
+        "lifecycle",
+        "guard",
+    ],
 };
 
-const USERNAME: Keys = Keys { of: "username", known: &["on_collision"], not_yet: &[] };
+const USERNAME: Keys = Keys { of: "username", known: &["on_collision"] };
 
 /// The policy, and the fields whose mapping a document took away.
 pub(crate) struct Read {
@@ -36,8 +50,8 @@ pub(crate) struct Read {
     pub(crate) unmapped: PerKind<BTreeSet<Field>>,
 }
 
-/// Reads a merged document. `preset` is what lies under the users' documents. Nothing when a fault was noted.
-pub(crate) fn policy(root: &Node, preset: &Node, faults: &mut Faults) -> Option<Read> {
+/// Reads a merged document. Nothing when a fault was noted.
+pub(crate) fn policy(root: &Node, faults: &mut Faults) -> Option<Read> {
     KEYS.check(root, faults)?;
     let mut section = |key| required(root, key, "the document", faults);
     let (scope, rules, matching) = (section("scope"), section("rules"), section("matching"));
@@ -49,8 +63,13 @@ pub(crate) fn policy(root: &Node, preset: &Node, faults: &mut Faults) -> Option<
     let matching = matching.and_then(|n| matching::read(n, faults));
     let fields = fields.and_then(|n| fields::read(n, faults));
     let username = username.and_then(|n| on_collision(n, faults));
-    let lifecycle = lifecycle.and_then(|n| lifecycle::read(n, preset.get("lifecycle"), faults));
+    let lifecycle = lifecycle.and_then(|n| lifecycle::read(n, faults));
     let guard = guard.and_then(|n| guard::read(n, faults));
+
+    let role_mappings = root.get("role_mappings").map_or(Some(Vec::new()), |n| mappings::roles(n, faults));
+    let cab_mappings = root.get("cab_mappings").map_or(Some(Vec::new()), |n| mappings::cabs(n, faults));
+    let without = root.get("role_without_manager").map_or(Some(PerKind::default()), |n| mappings::without_manager(n, faults));
+    let inactive = root.get("inactive_roles").map_or(Some(Vec::new()), |n| mappings::inactive_roles(n, faults));
 
     let (fields, unmapped) = fields?;
     let policy = Policy {
@@ -61,11 +80,16 @@ pub(crate) fn policy(root: &Node, preset: &Node, faults: &mut Faults) -> Option<
         username_on_collision: username?,
         lifecycle: lifecycle?,
         guard: guard?,
+        role_mappings: role_mappings?,
+        cab_mappings: cab_mappings?,
+        role_without_manager: without?,
+        inactive_roles: inactive?,
         limits: limits(),
     };
     // Only once all else is right: a mapping with a fault of its own is not a missing one.
     if faults.is_empty() {
         scope::email_is_mapped(&policy, root, faults);
+        matching::keys_have_sources(&policy, root, faults);
     }
     Some(Read { policy, unmapped })
 }

@@ -3,17 +3,23 @@
 use super::fields;
 use crate::document::Node;
 use crate::fault::Faults;
-use crate::reader::{Keys, boolean, id, ids, instant, list, map, required, text, texts, whole, word};
-use crate::value;
+use crate::reader::{Keys, boolean, filter, id, ids, instant, list, map, required, text, texts, whole, word};
 use crate::words::Word;
-use model::policy::{ClientRef, Rule, RuleKind, Then, When};
+use crate::{source, value};
+use model::policy::{ClientRef, LicenceType, Rule, RuleKind, Then, When};
 use model::{Field, RuleId, Value};
 use std::collections::{BTreeMap, HashMap};
 
-const RULE: Keys = Keys { of: "a rule", known: &["id", "name", "order", "enabled", "created", "when", "then"], not_yet: &[] };
-const WHEN: Keys = Keys { of: "when", known: &["groups", "group_names", "include_guests"], not_yet: &["filter"] };
+const RULE: Keys = Keys { of: "a rule", known: &["id", "name", "order", "enabled", "created", "when", "then"] };
+const WHEN: Keys = Keys { of: "when", known: &["groups", "group_names", "filter", "include_guests"] };
 const THEN: Keys =
-    Keys { of: "then", known: &["kind", "client", "site", "role", "defaults"], not_yet: &["site_from", "licence_type", "cabs"] };
+    Keys { of: "then", known: &["kind", "client", "site", "site_from", "role", "licence_type", "cabs", "defaults"] };
+
+/// How a rule says that it leaves the licence type as it is (ruling 43).
+pub(crate) const NO_CHANGE: &str = "no_change";
+
+const LICENCES: &[(&str, Option<LicenceType>)] =
+    &[("named", Some(LicenceType::Named)), ("concurrent", Some(LicenceType::Concurrent)), (NO_CHANGE, None)];
 
 /// How a rule names the client the tenant is mapped to.
 pub(crate) const FROM_TENANT: &str = "from_tenant";
@@ -82,7 +88,8 @@ fn when(node: &Node, rule: &str, faults: &mut Faults) -> Option<When> {
     let names = names.map(|n| texts(n, "group_names", faults));
     let guests = node.get("include_guests").map(|n| boolean(n, "include_guests", faults));
     let names = names.map(|names| names.map(|names| names.iter().map(|name| model::text::nfc(name)).collect()));
-    Some(When { groups: inside(groups)?, group_names: inside(names)?, include_guests: inside(guests)? })
+    let filter = inside(node.get("filter").map(|n| filter(n, &format!("filter of {rule}"), faults)));
+    Some(When { groups: inside(groups)?, group_names: inside(names)?, filter: filter?, include_guests: inside(guests)? })
 }
 
 /// Not given is fine; given and faulty is not.
@@ -103,7 +110,29 @@ fn then(node: &Node, rule: &str, faults: &mut Faults) -> Option<Then> {
         Some(name) if name != FROM_TENANT => ClientRef::Named(name),
         _ => ClientRef::FromTenant,
     };
-    Some(Then { kind: kind?, client, site: site?, role: role?, defaults: defaults? })
+    let site_from = inside(node.get("site_from").filter(|n| !n.is_null()).map(|n| source::text_source(n, "site_from", faults)));
+    if let (Some(_), Some(at)) = (node.get("site"), node.get("site_from")) {
+        faults.add(&at.at, format!("then of {rule} has site and site_from; keep one of them"));
+    }
+    let licence = node.get("licence_type").filter(|n| !n.is_null());
+    if let (Some(at), Some(RuleKind::Contact)) = (licence, kind) {
+        faults.add(&at.at, format!("{rule} makes contacts, and only agents have a licence type; take licence_type out"));
+    }
+    let licence_type = licence.map_or(Some(None), |n| word(n, "licence_type", LICENCES, faults));
+    let cabs = node.get("cabs").map_or(Some(Vec::new()), |n| ids(n, "cabs", faults));
+    let mut cabs: Vec<String> = cabs?.iter().map(|id| id.as_str().to_owned()).collect();
+    cabs.sort();
+    cabs.dedup();
+    Some(Then {
+        kind: kind?,
+        client,
+        site: site?,
+        site_from: site_from?,
+        role: role?,
+        licence_type: licence_type?,
+        cabs,
+        defaults: defaults?,
+    })
 }
 
 fn defaults(node: &Node, faults: &mut Faults) -> Option<BTreeMap<Field, Value>> {

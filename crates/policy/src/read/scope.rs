@@ -2,19 +2,16 @@
 
 use crate::document::{Data, Node};
 use crate::fault::Faults;
-use crate::reader::{Keys, boolean, list, required, text, texts, word};
+use crate::reader::{Keys, boolean, filter, list, required, text, texts, word};
 use crate::source::{is_attribute, nearest_attribute};
 use model::Field;
-use model::policy::{Exclude, Licences, Policy, Scope};
+use model::policy::{Exclude, ExcludeBy, Licences, Policy, Scope};
 use std::collections::HashMap;
 
-const KEYS: Keys = Keys {
-    of: "scope",
-    known: &["guests", "disabled", "licensed_only", "licences", "app_assigned", "require", "exclude"],
-    not_yet: &[],
-};
-const LICENCES: Keys = Keys { of: "scope.licences", known: &["plans", "ignore_skus"], not_yet: &[] };
-const EXCLUDE: Keys = Keys { of: "scope.exclude", known: &["name", "local_parts"], not_yet: &["filter"] };
+const KEYS: Keys =
+    Keys { of: "scope", known: &["guests", "disabled", "licensed_only", "licences", "app_assigned", "require", "exclude"] };
+const LICENCES: Keys = Keys { of: "scope.licences", known: &["plans", "ignore_skus"] };
+const EXCLUDE: Keys = Keys { of: "scope.exclude", known: &["name", "local_parts", "filter"] };
 
 const EXCLUDE_OR_INCLUDE: &[(&str, bool)] = &[("exclude", false), ("include", true)];
 
@@ -30,11 +27,7 @@ pub(super) fn read(node: &Node, faults: &mut Faults) -> Option<Scope> {
     let (guests, disabled, licensed_only) = (setting("guests"), setting("disabled"), setting("licensed_only"));
     let (require, exclude) = (setting("require"), setting("exclude"));
 
-    if let Some(node) = node.get("app_assigned")
-        && boolean(node, "scope.app_assigned", faults) == Some(true)
-    {
-        faults.not_yet(&node.at, "app_assigned");
-    }
+    let app_assigned = node.get("app_assigned").map_or(Some(false), |n| boolean(n, "scope.app_assigned", faults));
     let guests = guests.and_then(|n| word(n, "scope.guests", EXCLUDE_OR_INCLUDE, faults));
     let disabled = disabled.and_then(|n| word(n, "scope.disabled", EXCLUDE_OR_INCLUDE, faults));
     let licensed_only = licensed_only.and_then(|n| boolean(n, "scope.licensed_only", faults));
@@ -46,6 +39,7 @@ pub(super) fn read(node: &Node, faults: &mut Faults) -> Option<Scope> {
         disabled: disabled?,
         licensed_only: licensed_only?,
         licences: licences?,
+        app_assigned: app_assigned?,
         require: require?,
         exclude: exclude?,
     })
@@ -119,10 +113,22 @@ fn exclusion(node: &Node, faults: &mut Faults) -> Option<Exclude> {
     {
         faults.add(&at.at, format!("users are counted under {name:?} for another reason; choose another name"));
     }
-    if node.get("filter").is_some() && node.get("local_parts").is_none() {
-        return None;
-    }
-    let parts_node = required(node, "local_parts", "an entry of scope.exclude", faults)?;
+    let by = match (node.get("filter"), node.get("local_parts")) {
+        (Some(node), None) => filter(node, "an exclusion's filter", faults).map(ExcludeBy::Filter),
+        (None, Some(node)) => local_parts(node, faults).map(ExcludeBy::LocalParts),
+        (Some(_), Some(_)) => {
+            faults.add(&node.at, "an entry of scope.exclude has a filter or local_parts; make two entries of it");
+            None
+        }
+        (None, None) => {
+            faults.add(&node.at, "an entry of scope.exclude needs \"filter\" or \"local_parts\"");
+            None
+        }
+    };
+    Some(Exclude { name: name?, by: by? })
+}
+
+fn local_parts(parts_node: &Node, faults: &mut Faults) -> Option<Vec<String>> {
     let parts = texts(parts_node, "local_parts", faults)?;
     if parts.is_empty() {
         faults.add(&parts_node.at, "local_parts must name at least one; take the entry out if it excludes nobody");
@@ -133,5 +139,5 @@ fn exclusion(node: &Node, faults: &mut Faults) -> Option<Exclude> {
             format!("local_parts are what stands before the @; write {:?}", part.split('@').next().unwrap_or("")),
         );
     }
-    Some(Exclude { name: name?, local_parts: parts })
+    Some(parts)
 }

@@ -11,7 +11,7 @@ pub(crate) fn warnings(policy: &Policy, root: &Node, notes: &mut Faults) {
     if !policy.rules.iter().any(|rule| rule.enabled) {
         notes.add(at("rules"), "no rule is enabled, so nobody is synced; add one, for instance for a group");
     }
-    if !policy.matching.keys.contains(&MatchKey::Email) && policy.matching.on_none == OnNone::Create {
+    if policy.matching.keys.iter().all(|key| *key == MatchKey::ObjectId) && policy.matching.on_none == OnNone::Create {
         let text = "without the key email a person who already has a record gets a second one; add email to matching.keys (M03)";
         notes.add(at("matching"), text);
     }

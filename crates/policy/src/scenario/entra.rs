@@ -8,8 +8,8 @@ use crate::source::{MANAGER, is_attribute, nearest_attribute};
 use model::directory::{GroupTold, Sku, UserTold};
 use model::{Attributes, SourceId, Value};
 
-const ENTRA: Keys = Keys { of: "entra", known: &["users", "groups", "skus"], not_yet: &["app_assigned"] };
-const RELATION: Keys = Keys { of: "manager", known: &["id"], not_yet: &[] };
+const ENTRA: Keys = Keys { of: "entra", known: &["users", "groups", "skus", "app_assigned"] };
+const RELATION: Keys = Keys { of: "manager", known: &["id"] };
 
 /// Properties of a group that something is decided by.
 const GROUP: [&str; 4] = ["id", "displayName", "createdDateTime", "members"];
@@ -84,14 +84,16 @@ pub(super) fn start(node: &Node, faults: &mut Faults) -> Entra {
     told(node, faults)
 }
 
-/// Users, groups and licences of a node whose keys are checked.
+/// Users, groups, licences and assignments of a node whose keys are checked.
 pub(super) fn told(node: &Node, faults: &mut Faults) -> Entra {
     let mut items = |key| node.get(key).and_then(|n| list(n, key, faults)).unwrap_or_default();
     let (users, groups) = (items("users"), items("groups"));
     let users = users.iter().filter_map(|n| user(n, faults)).collect();
     let groups = groups.iter().filter_map(|n| group(n, faults)).collect();
     let skus = node.get("skus").and_then(|n| list(n, "skus", faults));
-    Entra { users, groups, skus: skus.map(|skus| skus.iter().filter_map(|n| sku(n, faults)).collect()) }
+    let skus = skus.map(|skus| skus.iter().filter_map(|n| sku(n, faults)).collect());
+    let app_assigned = node.get("app_assigned").filter(|n| !n.is_null()).and_then(|n| ids(n, "app_assigned", faults));
+    Entra { users, groups, skus, app_assigned }
 }
 
 fn user(node: &Node, faults: &mut Faults) -> Option<UserTold> {
@@ -169,7 +171,7 @@ fn group(node: &Node, faults: &mut Faults) -> Option<Group> {
         if !GROUP.contains(&key.as_str()) && !GROUP_MORE.contains(&key.as_str()) && !key.contains("@odata.") {
             match nearest(key, GROUP_MORE) {
                 Some(meant) => faults.add(at, format!("groups have no property {key:?}; did you mean {meant}?")),
-                None => unknown_key(key, at, "a group", &GROUP, &[], faults),
+                None => unknown_key(key, at, "a group", &GROUP, faults),
             }
         }
     }

@@ -10,10 +10,10 @@ use model::reason::ReviewWhy;
 use model::{Field, Kind, RuleId, SourceId};
 use std::collections::BTreeMap;
 
-const EXPECT: Keys = Keys { of: "expect", known: &["changes", "review", "held", "reports", "out_of_scope"], not_yet: &[] };
-const CHANGE: Keys = Keys { of: "a change", known: &["do", "kind", "user", "rule", "record", "set", "keep"], not_yet: &[] };
-const REVIEW: Keys = Keys { of: "a review item", known: &["user", "users", "why", "rule", "candidates"], not_yet: &[] };
-const REPORT: Keys = Keys { of: "a report", known: &["user", "field", "why"], not_yet: &[] };
+const EXPECT: Keys = Keys { of: "expect", known: &["changes", "review", "held", "reports", "out_of_scope"] };
+const CHANGE: Keys = Keys { of: "a change", known: &["do", "kind", "user", "rule", "record", "set", "keep"] };
+const REVIEW: Keys = Keys { of: "a review item", known: &["user", "users", "why", "rule", "candidates"] };
+const REPORT: Keys = Keys { of: "a report", known: &["user", "field", "why"] };
 
 const KINDS: &[(&str, Kind)] = &[("agent", Kind::Agent), ("contact", Kind::Contact)];
 

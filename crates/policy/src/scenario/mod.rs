@@ -64,6 +64,8 @@ pub struct Entra {
     pub groups: Vec<Group>,
     /// The tenant's licences, as Graph's `subscribedSkus`; none = not told (in a step: as before).
     pub skus: Option<Vec<Sku>>,
+    /// Users assigned to our enterprise application; none = not told (in a step: as before, ruling 115).
+    pub app_assigned: Option<Vec<SourceId>>,
 }
 
 /// A group with its members.

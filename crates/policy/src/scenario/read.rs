@@ -12,16 +12,13 @@ use model::SourceId;
 use model::run::RunKind;
 use std::sync::Arc;
 
-const SCENARIO: Keys = Keys { of: "", known: &["name", "policy", "tenant", "entra", "records", "steps"], not_yet: &[] };
-const TENANT: Keys = Keys { of: "tenant", known: &["id", "domain", "client"], not_yet: &[] };
-const STEP: Keys = Keys {
-    of: "a step",
-    known: &["now", "run", "approve", "reject", "resolve", "policy", "edit", "entra", "expect"],
-    not_yet: &[],
-};
-const RESOLVE: Keys = Keys { of: "a resolve", known: &["user", "action", "record"], not_yet: &[] };
+const SCENARIO: Keys = Keys { of: "", known: &["name", "policy", "tenant", "entra", "records", "steps"] };
+const TENANT: Keys = Keys { of: "tenant", known: &["id", "domain", "client"] };
+const STEP: Keys =
+    Keys { of: "a step", known: &["now", "run", "approve", "reject", "resolve", "policy", "edit", "entra", "expect"] };
+const RESOLVE: Keys = Keys { of: "a resolve", known: &["user", "action", "record"] };
 const ENTRA_STEP: Keys =
-    Keys { of: "entra", known: &["users", "groups", "skus", "delete", "missing", "remove_members"], not_yet: &["app_assigned"] };
+    Keys { of: "entra", known: &["users", "groups", "skus", "app_assigned", "delete", "missing", "remove_members"] };
 
 /// How a step's read went (ruling 2).
 const RUNS: &[(&str, RunKind)] = &[("full", RunKind::Full), ("delta", RunKind::Delta), ("incomplete", RunKind::Incomplete)];

@@ -8,9 +8,9 @@ use crate::reader::{Keys, boolean, id, list, map, required, text, texts, whole, 
 use model::records::Pin;
 use model::{Kind, Status};
 
-const RECORDS: Keys = Keys { of: "records", known: &["clients", "sites", "people"], not_yet: &[] };
-const CLIENT: Keys = Keys { of: "a client", known: &["id", "name", "active", "status"], not_yet: &[] };
-const SITE: Keys = Keys { of: "a site", known: &["id", "client", "name"], not_yet: &[] };
+const RECORDS: Keys = Keys { of: "records", known: &["clients", "sites", "people"] };
+const CLIENT: Keys = Keys { of: "a client", known: &["id", "name", "active", "status"] };
+const SITE: Keys = Keys { of: "a site", known: &["id", "client", "name"] };
 
 /// What a person entry has beside fields.
 const PERSON: [&str; 13] = [

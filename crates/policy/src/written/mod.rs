@@ -4,11 +4,15 @@
 mod yaml;
 
 use crate::layers::Loaded;
-use crate::read::FROM_TENANT;
+use crate::read::{FROM_TENANT, NO_CHANGE, key_word};
 use crate::source;
+use crate::value::written_duration;
 use crate::words::Word;
 use jiff::Timestamp;
-use model::policy::{ClientRef, Guard, Lifecycle, Mapping, PerKind, Policy, Rule, Scope, Then, When};
+use model::policy::{
+    CabMapping, ClientRef, ExcludeBy, Grace, GroupRef, Guard, Lifecycle, Mapping, MatchKey, PerKind, Policy, RoleMapping, Rule,
+    RuleKind, Scope, Then, When,
+};
 use model::{Field, Kind, Value};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,12 +44,14 @@ pub fn digest(policy: &Policy) -> String {
     hex::encode(Sha256::digest(canonical(policy).to_string().as_bytes()))
 }
 
-/// Maps of `serde_json` are sorted by key, so this is canonical once the rules are in the order of their ids.
+/// Maps of `serde_json` are sorted by key, so this is canonical once rules and role mappings are in the order of their ids.
 fn canonical(policy: &Policy) -> Value {
     let nothing = PerKind::default();
     let mut json = json_of(&Tree::Map(document(policy, &nothing)));
-    if let Some(Value::Array(rules)) = json.get_mut("rules") {
-        rules.sort_by(|a, b| a["id"].as_str().cmp(&b["id"].as_str()));
+    for list in ["rules", "role_mappings"] {
+        if let Some(Value::Array(items)) = json.get_mut(list) {
+            items.sort_by(|a, b| a["id"].as_str().cmp(&b["id"].as_str()));
+        }
     }
     json
 }
@@ -88,7 +94,7 @@ fn flatten(tree: &Tree, path: String, found: &mut BTreeMap<String, Value>) {
                 flatten(value, below, found);
             }
         }
-        Tree::List(items) if items.iter().any(|item| matches!(item, Tree::Map(_))) => {
+        Tree::List(items) if !items.is_empty() && items.iter().all(|item| matches!(item, Tree::Map(_))) => {
             for item in items {
                 flatten(item, format!("{path}[{}]", name_of(item)), found);
             }
@@ -99,11 +105,18 @@ fn flatten(tree: &Tree, path: String, found: &mut BTreeMap<String, Value>) {
     }
 }
 
-/// What an item of a list is called: a rule's id, an exclusion's name.
+/// What an item of a list is called: a rule's or role mapping's id, an exclusion's name, a matching key's field; a CAB mapping is
+/// called by its group and board.
 fn name_of(item: &Tree) -> String {
     let Tree::Map(entries) = item else { return String::new() };
-    let named = entries.iter().find(|(key, _)| key == "id" || key == "name");
-    named.and_then(|(_, value)| json_of(value).as_str().map(str::to_owned)).unwrap_or_default()
+    let text = |value: &Tree| json_of(value).as_str().map(str::to_owned);
+    let named = entries.iter().find(|(key, _)| ["id", "name", "field"].contains(&key.as_str()));
+    match named {
+        Some((_, value)) => text(value).unwrap_or_default(),
+        None => {
+            entries.iter().filter(|(key, _)| key != "role").filter_map(|(_, value)| text(value)).collect::<Vec<_>>().join(" → ")
+        }
+    }
 }
 
 fn json_of(tree: &Tree) -> Value {
@@ -128,9 +141,8 @@ fn leaves<T: Into<Value> + Clone>(items: &[T]) -> Tree {
 
 /// Every section, in the order of a document.
 fn document(policy: &Policy, unmapped: &PerKind<BTreeSet<Field>>) -> Vec<(String, Tree)> {
-    let keys: Vec<_> = policy.matching.keys.iter().map(Word::word).collect();
     let matching = map([
-        ("keys", leaves(&keys)),
+        ("keys", Tree::List(policy.matching.keys.iter().map(key).collect())),
         ("on_none", leaf(policy.matching.on_none.word())),
         ("on_link", leaf(policy.matching.on_link.word())),
         ("on_inactive", leaf(policy.matching.on_inactive.word())),
@@ -141,6 +153,10 @@ fn document(policy: &Policy, unmapped: &PerKind<BTreeSet<Field>>) -> Vec<(String
     let sections = [
         ("scope", scope(&policy.scope)),
         ("rules", Tree::List(policy.rules.iter().map(rule).collect())),
+        ("role_mappings", Tree::List(policy.role_mappings.iter().map(role_mapping).collect())),
+        ("cab_mappings", Tree::List(policy.cab_mappings.iter().map(cab_mapping).collect())),
+        ("role_without_manager", map(kinds.map(|kind| (kind.as_str(), leaf(policy.role_without_manager.of(kind).clone()))))),
+        ("inactive_roles", leaves(&policy.inactive_roles)),
         ("matching", matching),
         ("fields", map(fields)),
         ("username", map([("on_collision", leaf(policy.username_on_collision.word()))])),
@@ -152,26 +168,69 @@ fn document(policy: &Policy, unmapped: &PerKind<BTreeSet<Field>>) -> Vec<(String
 
 fn scope(scope: &Scope) -> Tree {
     let include = |included| leaf(if included { "include" } else { "exclude" });
-    let exclude = scope.exclude.iter().map(|e| map([("name", leaf(e.name.as_str())), ("local_parts", leaves(&e.local_parts))]));
+    let exclude = scope.exclude.iter().map(|e| {
+        let by = match &e.by {
+            ExcludeBy::LocalParts(parts) => ("local_parts", leaves(parts)),
+            ExcludeBy::Filter(filter) => ("filter", leaf(filter.text())),
+        };
+        map([("name", leaf(e.name.as_str())), by])
+    });
     map([
         ("guests", include(scope.guests)),
         ("disabled", include(scope.disabled)),
         ("licensed_only", leaf(scope.licensed_only)),
         ("licences", map([("plans", leaves(&scope.licences.plans)), ("ignore_skus", leaves(&scope.licences.ignore_skus))])),
+        ("app_assigned", leaf(scope.app_assigned)),
         ("require", leaves(&scope.require)),
         ("exclude", Tree::List(exclude.collect())),
     ])
 }
 
+fn key(key: &MatchKey) -> Tree {
+    match key {
+        MatchKey::Field { field, source: None } => leaf(field.as_str()),
+        MatchKey::Field { field, source: Some(own) } => {
+            map([("field", leaf(field.as_str())), ("source", leaf(source::written(own)))])
+        }
+        named => leaf(key_word(named)),
+    }
+}
+
+fn group(group: &GroupRef) -> (&'static str, Tree) {
+    match group {
+        GroupRef::Id(id) => ("group", leaf(id.as_str())),
+        GroupRef::Name(name) => ("group_name", leaf(name.as_str())),
+    }
+}
+
+fn created(nanoseconds: Option<i128>) -> Tree {
+    leaf(nanoseconds.and_then(|ns| Timestamp::from_nanosecond(ns).ok()).map(|at| at.to_string()))
+}
+
+fn role_mapping(mapping: &RoleMapping) -> Tree {
+    map([
+        ("id", leaf(mapping.id.0.as_str())),
+        ("order", leaf(mapping.order)),
+        ("created", created(mapping.created)),
+        group(&mapping.group),
+        ("kind", leaf(mapping.kind.as_str())),
+        ("role", leaf(mapping.role.as_str())),
+        ("mode", leaf(mapping.mode.word())),
+    ])
+}
+
+fn cab_mapping(mapping: &CabMapping) -> Tree {
+    map([group(&mapping.group), ("cab", leaf(mapping.cab.as_str())), ("role", leaf(mapping.role.clone()))])
+}
+
 /// Always with `created`, null when it is not known (ruling 19).
 fn rule(rule: &Rule) -> Tree {
-    let created = rule.created.and_then(|ns| Timestamp::from_nanosecond(ns).ok()).map(|at| at.to_string());
     map([
         ("id", leaf(rule.id.0.as_str())),
         ("name", leaf(rule.name.as_str())),
         ("order", leaf(rule.order)),
         ("enabled", leaf(rule.enabled)),
-        ("created", leaf(created)),
+        ("created", created(rule.created)),
         ("when", when(&rule.when)),
         ("then", then(&rule.then)),
     ])
@@ -185,6 +244,9 @@ fn when(when: &When) -> Tree {
     }
     if let Some(names) = &when.group_names {
         given.push(("group_names".to_owned(), leaves(names)));
+    }
+    if let Some(filter) = &when.filter {
+        given.push(("filter".to_owned(), leaf(filter.text())));
     }
     if let Some(guests) = when.include_guests {
         given.push(("include_guests".to_owned(), leaf(guests)));
@@ -200,6 +262,15 @@ fn then(then: &Then) -> Tree {
     let mut given = vec![("kind".to_owned(), leaf(then.kind.word())), ("client".to_owned(), leaf(client))];
     for (key, value) in [("site", &then.site), ("role", &then.role)] {
         given.extend(value.as_deref().map(|value| (key.to_owned(), leaf(value))));
+    }
+    if let Some(from) = &then.site_from {
+        given.push(("site_from".to_owned(), leaf(source::written(from))));
+    }
+    if then.kind != RuleKind::Contact {
+        given.push(("licence_type".to_owned(), leaf(then.licence_type.map_or(NO_CHANGE, |licence| licence.as_str()))));
+    }
+    if !then.cabs.is_empty() {
+        given.push(("cabs".to_owned(), leaves(&then.cabs)));
     }
     if !then.defaults.is_empty() {
         let defaults = then.defaults.iter().map(|(field, value)| (field.to_string(), tree_of(value)));
@@ -232,6 +303,18 @@ fn lifecycle(lifecycle: &Lifecycle) -> Tree {
         ("on_unmapped", leaf(lifecycle.on_unmapped.word())),
         ("on_return", leaf(lifecycle.on_return.word())),
         ("on_kind_change", leaf(lifecycle.on_kind_change.word())),
+        ("grace", grace(&lifecycle.grace)),
+    ])
+}
+
+/// By cause, because a plain duration would be replaced as a whole by a map that is laid over it.
+fn grace(grace: &Grace) -> Tree {
+    let duration = |ms| written_duration(ms).map_or_else(|| leaf(0), leaf);
+    map([
+        ("on_deleted", duration(grace.on_deleted)),
+        ("on_disabled", duration(grace.on_disabled)),
+        ("on_missing", duration(grace.on_missing)),
+        ("on_unmapped", duration(grace.on_unmapped)),
     ])
 }
 
@@ -250,6 +333,8 @@ fn guard(guard: &Guard) -> Tree {
         ("max_creates_share", share(guard.max_creates_share)),
         ("max_agent_creates", count(guard.max_agent_creates)),
         ("approve_first_run", leaf(guard.approve_first_run)),
+        ("apply_safe_part", leaf(guard.apply_safe_part)),
+        ("fleet_max_removal_share", share(guard.fleet_max_removal_share)),
     ])
 }
 

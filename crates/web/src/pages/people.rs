@@ -174,6 +174,8 @@ fn attribute(source: &Source) -> String {
         Source::Derived(Derived::MailOrUpn) => "mail or userPrincipalName".into(),
         Source::Derived(Derived::UpnLocalPart | Derived::Upn) => "userPrincipalName".into(),
         Source::Derived(Derived::OtherAddresses) => "proxyAddresses".into(),
+        Source::Expression(expression) => expression.text().into(),
+        Source::Manager => "manager".into(),
     }
 }
 
