@@ -291,6 +291,8 @@ pub enum ReportWhy {
     Waiting,
     /// The target cannot store it.
     NotWritable,
+    /// Somebody changed the record since the run that is to be taken back, so it is left as it is.
+    Touched,
     /// This user's own error.
     Error,
 }
@@ -311,6 +313,7 @@ impl ReportWhy {
             ReportWhy::UnresolvedManager => "unresolved_manager",
             ReportWhy::Waiting => "waiting",
             ReportWhy::NotWritable => "not_writable",
+            ReportWhy::Touched => "touched",
             ReportWhy::Error => "error",
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::plan::Verb;
 use crate::records::{Field, Kind};
-use crate::{PersonId, RuleId, SourceId};
+use crate::{PersonId, RuleId, RunId, SourceId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -212,6 +212,13 @@ pub enum Reason {
         /// What the rule wants.
         to: Kind,
     },
+    /// The change takes an earlier one back.
+    Reverts {
+        /// The run that made it.
+        run: RunId,
+        /// What it did.
+        verb: Verb,
+    },
 }
 
 /// By what a matching rule lost.
@@ -365,6 +372,7 @@ impl fmt::Display for Reason {
                 write!(f, "The username {username} is taken, so the full name with its domain is used.")
             }
             Reason::LinkMoved { from } => write!(f, "The link moved here from user {from}, who is gone from Entra."),
+            Reason::Reverts { run, verb } => write!(f, "Takes back what run {run} did: {}.", verb.label().to_lowercase()),
             Reason::KindChange { from, to } => write!(f, "The rules want a {to}; the linked record is a {from}."),
         }
     }
@@ -422,6 +430,7 @@ impl Reason {
             | Reason::Returned { .. }
             | Reason::PersonsDecision
             | Reason::Exempt
+            | Reason::Reverts { .. }
             | Reason::KindChange { .. } => Stage::Lifecycle,
             Reason::NameAlike { .. } | Reason::SignedIn { .. } | Reason::InReview { .. } => Stage::Review,
         }

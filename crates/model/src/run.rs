@@ -100,6 +100,8 @@ pub enum RunKind {
     Incomplete,
     /// Nothing is read: users whom a person decided about in review are planned from what the mirror holds (ruling 13).
     Review,
+    /// Nothing: it takes back what an earlier run did.
+    Revert,
 }
 
 impl RunKind {
@@ -111,6 +113,7 @@ impl RunKind {
             RunKind::Delta => "delta",
             RunKind::Incomplete => "incomplete",
             RunKind::Review => "review",
+            RunKind::Revert => "revert",
         }
     }
 }

@@ -15,6 +15,7 @@ mod decide;
 mod fit;
 mod groups;
 pub mod guard;
+pub mod inverse;
 mod lifecycle;
 mod linked;
 mod matching;

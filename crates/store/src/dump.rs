@@ -54,6 +54,7 @@ impl Store {
                 JOIN mirror_users u ON u.id = r.user_id".to_owned()),
             ("report", "SELECT u.source_id, r.field, r.why, r.detail FROM reports r LEFT JOIN mirror_users u ON u.id = r.user_id"
                 .to_owned()),
+            ("reverted", "SELECT u.source_id FROM reverted r JOIN mirror_users u ON u.id = r.user_id".to_owned()),
             ("removal", format!("SELECT {PERSON}, m.approved, m.undone FROM removals m JOIN people p ON p.id = m.person_id")),
             ("policy", "SELECT version, document, digest FROM policies WHERE scope NOT LIKE 'tenant:%'".to_owned()),
         ];

@@ -42,7 +42,7 @@ pub use facts::RuleGroup;
 pub use lease::Lease;
 pub use mirror::{FeedState, PageCommit, PageStats, UserFilter, UserRow};
 pub use overview::{Overview, StandingCount};
-pub use plan::{ChangeState, Pass, PlanFilter, PlanRow, place};
+pub use plan::{ChangeState, Pass, PlanFilter, PlanRow, Written, WrittenBy, place};
 pub use policies::PolicyVersion;
 pub use records::{EMBEDDED, ImportOutcome, ImportedPerson, PersonEdit, PersonFilter, PersonRow, PersonView};
 pub use review::{Review, ReviewFilter};

@@ -8,7 +8,11 @@ use crate::error::{Result, StoreError};
 use sha2::{Digest, Sha256};
 
 /// Every migration, oldest first. Its number is its place, from 1.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_review.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_review.sql"),
+    include_str!("../migrations/0003_undo.sql"),
+];
 
 /// The newest schema this program knows.
 pub const NEWEST: i64 = MIGRATIONS.len() as i64;

@@ -53,6 +53,8 @@ pub struct Run {
     pub stats: Option<Value>,
     /// What a progress bar shows.
     pub progress: Option<Value>,
+    /// The run it takes back, for [`RunKind::Revert`].
+    pub reverts: Option<RunId>,
 }
 
 /// What may change together with a run's state. What is none stays as it is.
@@ -91,10 +93,10 @@ pub struct RunFilter {
     pub limit: i64,
 }
 
-const RUN: &str = "SELECT id, tenant_id, kind, state, preview, requested_by, created_at, started_at, ended_at, policy_version,
-    policy_digest, planned_seq, planned_at, plan_hash, holds, weights, decided_by, decided_at, error, stats, progress FROM runs";
+pub(crate) const RUN: &str = "SELECT id, tenant_id, kind, state, preview, requested_by, created_at, started_at, ended_at, policy_version,
+    policy_digest, planned_seq, planned_at, plan_hash, holds, weights, decided_by, decided_at, error, stats, progress, reverts FROM runs";
 
-fn run(row: &Row) -> Result<Run> {
+pub(crate) fn run(row: &Row) -> Result<Run> {
     let state = row.str(3)?;
     Ok(Run {
         id: row.get(0)?,
@@ -103,6 +105,7 @@ fn run(row: &Row) -> Result<Run> {
             "full" => RunKind::Full,
             "delta" => RunKind::Delta,
             "review" => RunKind::Review,
+            "revert" => RunKind::Revert,
             _ => RunKind::Incomplete,
         },
         state: RunState::parse(state).ok_or_else(|| StoreError::Corrupt(format!("runs.state is {state}")))?,
@@ -123,6 +126,7 @@ fn run(row: &Row) -> Result<Run> {
         error: row.get(18)?,
         stats: row.json_opt(19)?,
         progress: row.json_opt(20)?,
+        reverts: row.get(21)?,
     })
 }
 

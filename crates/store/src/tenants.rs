@@ -332,6 +332,7 @@ const FORGET_TENANT: &[&str] = &[
     "DELETE FROM review_items WHERE tenant_id = $1",
     "DELETE FROM rejected WHERE tenant_id = $1",
     "DELETE FROM rule_groups WHERE tenant_id = $1",
+    "DELETE FROM reverted WHERE tenant_id = $1",
     "DELETE FROM removals WHERE tenant_id = $1",
     "DELETE FROM due WHERE tenant_id = $1",
     "DELETE FROM seen WHERE tenant_id = $1",

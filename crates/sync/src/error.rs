@@ -56,7 +56,7 @@ pub enum Error {
     },
     /// The plan's inputs changed since it was made.
     #[error(
-        "The plan of run {run} is stale: people in it changed since it was made. Nothing was written. Plan again: rollcall sync"
+        "The plan of run {run} is stale: people in it changed since it was made. Nothing was written. Plan again: rollcall sync, or for a revert rollcall runs revert"
     )]
     Stale {
         /// The run.

@@ -3,7 +3,7 @@
 use crate::engine::Engine;
 use crate::error::Result;
 use model::plan::{Change, Verb};
-use model::plan::{Hold, Weights};
+use model::plan::{Hold, Report, Weights};
 use model::run::{Counts, RunKind, RunState};
 use model::{PersonId, RunId, TenantKey, Value};
 use serde::Serialize;
@@ -48,6 +48,10 @@ pub struct RunReport {
     pub stats: Option<Value>,
     /// How far it is, while it is under way.
     pub progress: Option<Value>,
+    /// The run it takes back.
+    pub reverts: Option<RunId>,
+    /// The last run that took it back, once that was applied.
+    pub reverted_by: Option<RunId>,
 }
 
 /// A change of a plan as it is shown.
@@ -121,6 +125,9 @@ impl Paged {
     }
 }
 
+/// How many plans to take a run back are looked through for one that was applied: people plan a few, and apply one.
+const REVERTS: i64 = 20;
+
 impl Engine {
     /// Changes of a run's plan, in the plan's order.
     ///
@@ -135,6 +142,14 @@ impl Engine {
             limit: i64::from(paged.limit),
         };
         Ok(self.store().plan_rows(run, &filter).await?.into_iter().map(ChangeView::of).collect())
+    }
+
+    /// What a run could not do, or left, field by field: the first so many.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn run_reports(&self, run: RunId, limit: u32) -> Result<Vec<Report>> {
+        Ok(self.store().reports(run, 0, i64::from(limit)).await?.into_iter().map(|(_, report)| report).collect())
     }
 
     /// A run with its counts.
@@ -166,6 +181,7 @@ impl Engine {
     async fn reported(&self, run: Run) -> Result<RunReport> {
         let counts = self.store().run_counts(run.id).await?;
         let review_open = self.store().open_reviews(Some(run.tenant)).await?;
+        let reverted_by = self.store().reverts_of(run.id, REVERTS).await?.into_iter().find(|r| r.state == RunState::Done);
         // A tenant may be gone while its runs stay as history.
         let tenant_name = self.store().tenant(run.tenant).await.map_or_else(|_| format!("tenant {}", run.tenant), |t| t.name);
         Ok(RunReport {
@@ -187,6 +203,8 @@ impl Engine {
             error: run.error,
             stats: run.stats,
             progress: run.progress,
+            reverts: run.reverts,
+            reverted_by: reverted_by.map(|r| r.id),
         })
     }
 }

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::plan::Planned;
 use crate::progress::Teller;
 use crate::report::RunReport;
+use crate::usecases::revert::is_revert;
 use model::plan::Hold;
 use model::run::{RunKind, RunState};
 use model::{RunId, TenantKey};
@@ -91,6 +92,10 @@ impl Engine {
             let same = left.preview == request.preview && (left.kind == request.kind || request.kind != RunKind::Full);
             match left.state {
                 RunState::Applying | RunState::Propagating => {
+                    self.work(lease, &left, false, teller).await?;
+                }
+                // A revert that was asked for stands for itself: its plan is made, and waits.
+                RunState::Queued | RunState::Planning if is_revert(&left) => {
                     self.work(lease, &left, false, teller).await?;
                 }
                 RunState::Queued | RunState::Collecting | RunState::Planning if same => {
@@ -189,6 +194,9 @@ impl Engine {
     async fn work_inside(&self, lease: &Lease, run: &Run, approve_first: bool, teller: &Teller) -> Result<RunId> {
         let tenant = self.store().tenant(run.tenant).await?;
         let mut run = run.clone();
+        if is_revert(&run) && matches!(run.state, RunState::Queued | RunState::Planning) {
+            return self.plan_revert(lease, &run, teller).await;
+        }
         if run.state == RunState::Queued {
             self.advance(lease, &mut run, RunState::Collecting, RunChange::default()).await?;
         }
@@ -264,7 +272,8 @@ impl Engine {
         if let Some(waiting) = earlier.iter().filter(|r| r.state == RunState::Held).find(same) {
             return Ok(Next::SameAs(waiting.id));
         }
-        let last_decided = earlier.iter().find(|r| matches!(r.state, RunState::Rejected | RunState::Done));
+        let decided = |r: &&Run| matches!(r.state, RunState::Rejected | RunState::Done) && !is_revert(r);
+        let last_decided = earlier.iter().find(decided);
         match last_decided.filter(|r| r.state == RunState::Rejected).filter(same) {
             Some(rejected) => Ok(Next::RejectedBefore(rejected.id)),
             None => Ok(Next::Wait),
@@ -300,7 +309,7 @@ impl Engine {
         Ok(run.id)
     }
 
-    async fn job(
+    pub(crate) async fn job(
         &self,
         tenant: Tenant,
         lease: &Lease,
@@ -315,7 +324,7 @@ impl Engine {
         Ok(Job::new(self.clone(), tenant, lease.clone(), run, source, select, teller.clone(), planned_before))
     }
 
-    async fn advance(&self, lease: &Lease, run: &mut Run, to: RunState, change: RunChange) -> Result<()> {
+    pub(crate) async fn advance(&self, lease: &Lease, run: &mut Run, to: RunState, change: RunChange) -> Result<()> {
         let now = self.now();
         self.store().advance_run(lease, run.id, run.state, to, change, now).await?;
         tracing::debug!(run = %run.id, from = %run.state, to = %to, "run moved on");
@@ -327,17 +336,18 @@ impl Engine {
         Ok(())
     }
 
-    async fn end(&self, lease: &Lease, run: &Run, state: RunState, why: &str) -> Result<()> {
+    pub(crate) async fn end(&self, lease: &Lease, run: &Run, state: RunState, why: &str) -> Result<()> {
         metrics::counter!("rollcall_runs_total", "state" => state.as_str()).increment(1);
         let change = RunChange { error: Some(why.to_owned()), ..RunChange::default() };
         Ok(self.store().advance_run(lease, run.id, run.state, state, change, self.now()).await?)
     }
 
-    /// Older plans of the tenant that nobody decided on are replaced by this one.
+    /// Older plans of the tenant that nobody decided on are replaced by this one. A revert is not: it says what it takes back, whatever
+    /// was read since, and is refused as stale where its records were changed.
     async fn supersede_waiting(&self, lease: &Lease, run: &Run) -> Result<()> {
         let note = format!("Run {} planned anew.", run.id);
         for older in self.store().open_runs(run.tenant).await? {
-            if older.id < run.id && matches!(older.state, RunState::Held | RunState::Ready) {
+            if older.id < run.id && matches!(older.state, RunState::Held | RunState::Ready) && !is_revert(&older) {
                 self.end(lease, &older, RunState::Superseded, &note).await?;
             }
         }
@@ -368,7 +378,8 @@ impl Engine {
         // Looked at again under the hold: somebody may have decided while this one waited.
         let stored = self.waiting(run, hash, "approved").await?;
         let (loaded, _) = self.effective_policy(stored.tenant).await?;
-        let same_policy = stored.policy_digest.as_deref() == Some(loaded.digest.as_str());
+        // A revert does not ask the policy.
+        let same_policy = is_revert(&stored) || stored.policy_digest.as_deref() == Some(loaded.digest.as_str());
         if !same_policy || self.store().plan_is_stale(run).await? {
             self.end(lease, &stored, RunState::Stale, "Its inputs changed before it was approved.").await?;
             return Err(Error::Stale { run });
@@ -393,6 +404,9 @@ impl Engine {
     async fn reject_held(&self, lease: &Lease, run: RunId, hash: &str, actor: &Actor) -> Result<()> {
         let stored = self.waiting(run, hash, "rejected").await?;
         self.store().decide_run(run, stored.state, RunState::Rejected, hash, &actor.to_string(), self.now()).await?;
+        if is_revert(&stored) {
+            return Ok(());
+        }
         if let Some(digest) = &stored.policy_digest {
             self.store().remember_rejection(run, digest).await?;
         }

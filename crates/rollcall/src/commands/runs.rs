@@ -55,6 +55,17 @@ pub enum Command {
         #[arg(long, default_value = "")]
         reason: String,
     },
+    /// Plan what takes an applied run back, and show it; it is written once somebody approves it
+    Revert {
+        /// The run's number
+        run: i64,
+        /// How many changes to show
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+        limit: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Runs the command.
@@ -102,6 +113,22 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
             }
             if report.state == RunState::Done { Ok(()) } else { Err(exit::Ended(exit::FAILED).into()) }
         }
+        Command::Revert { run, limit, json } => {
+            let plan = house.engine.revert_now(RunId(run), &house.actor(), Teller::silent()).await?;
+            show(&house, plan.id, limit, json).await?;
+            if plan.state != RunState::Ready {
+                return Err(exit::Ended(exit::FAILED).into());
+            }
+            if json {
+                return Ok(());
+            }
+            let (changes, left) = (plan.counts.changes(), plan.counts.unchanged);
+            println!("{changes} changes take run {run} back; {left} are left as they are.");
+            if let Some(hash) = plan.hash.filter(|_| changes > 0) {
+                println!("Nothing is written yet. To write exactly this: rollcall runs approve {} --hash {hash}", plan.id);
+            }
+            Ok(())
+        }
         Command::Reject { run, hash, reason } => {
             house.engine.reject(RunId(run), &hash, &reason, &house.actor()).await?;
             println!("Run {run} is rejected. The same plan is not asked again until its inputs change.");
@@ -113,10 +140,17 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
 async fn show(house: &House, run: RunId, limit: u32, json: bool) -> Result<()> {
     let report = house.engine.run(run).await?;
     let changes = house.engine.run_changes(run, &Paged::first(limit)).await?;
+    let not_done = house.engine.run_reports(run, limit).await?;
     if json {
-        return print::json(&serde_json::json!({ "run": report, "changes": changes }));
+        return print::json(&serde_json::json!({ "run": report, "changes": changes, "reports": not_done }));
     }
     println!("Run {} of {}: {}", report.id, print::plain(&report.tenant_name), report.state);
+    if let Some(run) = report.reverts {
+        println!("  takes back run {run}");
+    }
+    if let Some(run) = report.reverted_by {
+        println!("  taken back by run {run}");
+    }
     if let Some(hash) = &report.hash {
         println!("  hash {hash}");
     }
@@ -139,6 +173,9 @@ async fn show(house: &House, run: RunId, limit: u32, json: bool) -> Result<()> {
         if let Some(error) = &change.error {
             println!("          ! {}", print::plain(error));
         }
+    }
+    for report in &not_done {
+        println!("     –  {}", print::plain(&report.detail));
     }
     let total = report.counts.changes();
     let shown = i64::try_from(changes.len()).unwrap_or(i64::MAX);

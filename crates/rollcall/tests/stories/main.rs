@@ -35,6 +35,7 @@ mod directory;
 mod following;
 mod groups;
 mod input;
+mod reverting;
 mod secrecy;
 mod together;
 

@@ -5,7 +5,7 @@ use super::rows::managers_records;
 use crate::db::{Tx, Value};
 use crate::error::Result;
 use crate::lease::Lease;
-use crate::plan::{settle, stretch};
+use crate::plan::{remember, settle, stretch};
 use crate::records::links::Digests;
 use crate::records::people;
 use crate::values;
@@ -23,6 +23,9 @@ pub(super) async fn step(tx: &mut Tx, lease: &Lease, place: Place, limit: i64) -
     }
     late_managers(tx, lease, place).await?;
     settle(tx, lease, place.run).await?;
+    if place.reverts {
+        remember(tx, lease, place.run).await?;
+    }
     let sql = "UPDATE tenants SET first_applied_run = $2 WHERE id = $1 AND first_applied_run IS NULL";
     tx.execute(sql, values![lease.tenant, place.run]).await?;
     Ok(true)

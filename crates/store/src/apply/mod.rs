@@ -15,7 +15,7 @@ use crate::mirror::touch;
 use crate::plan::stretch;
 use crate::values;
 use model::RunId;
-use model::run::RunState;
+use model::run::{RunKind, RunState};
 
 /// What a batch came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,12 +37,13 @@ impl Store {
     /// [`StoreError::LeaseLost`]; [`StoreError::Conflict`] when the run is not applying.
     pub async fn apply_batch(&self, lease: &Lease, run: RunId, limit: i64, now: i64) -> Result<BatchOutcome> {
         let mut tx = self.begin_fenced(lease).await?;
-        let sql = "SELECT state, applied_through, decided_by FROM runs WHERE id = $1";
+        let sql = "SELECT state, applied_through, decided_by, kind FROM runs WHERE id = $1";
         let row = tx.query_opt(sql, values![run]).await?.ok_or_else(|| StoreError::missing("run", run))?;
         if row.str(0)? != RunState::Applying.as_str() {
             return Err(StoreError::Conflict(format!("Run {run} is {} now, so nothing of it is applied.", row.str(0)?)));
         }
-        let place = Place { run, now, approved: row.get::<Option<String>>(2)?.is_some() };
+        let reverts = row.str(3)? == RunKind::Revert.as_str();
+        let place = Place { run, now, approved: row.get::<Option<String>>(2)?.is_some(), reverts };
         let pending = rows::pending(&mut tx, row.get(1)?, stretch(run).1, limit).await?;
         let mut outcome = BatchOutcome::default();
         if pending.is_empty() {
@@ -61,6 +62,8 @@ struct Place {
     now: i64,
     /// A person approved the plan, so its removals do not weigh on the next (ruling 82).
     approved: bool,
+    /// The run takes another one back.
+    reverts: bool,
 }
 
 async fn batch(tx: &mut Tx, lease: &Lease, place: Place, pending: Vec<rows::Pending>, outcome: &mut BatchOutcome) -> Result<()> {

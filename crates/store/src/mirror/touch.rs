@@ -90,13 +90,14 @@ impl Store {
         Ok(touched)
     }
 
-    /// Touches every linked user: a full run looks for drift.
+    /// Touches every linked user: a full run looks for drift. Users whom a revert left other than Entra has them are passed over.
     ///
     /// # Errors
     /// [`crate::StoreError::LeaseLost`].
     pub async fn touch_linked(&self, lease: &Lease) -> Result<u64> {
         let mut tx = self.begin_fenced(lease).await?;
-        let query = "SELECT DISTINCT tenant_id, user_id, CAST($2 AS BIGINT) FROM links WHERE tenant_id = $1";
+        let query = "SELECT DISTINCT l.tenant_id, l.user_id, CAST($2 AS BIGINT) FROM links l WHERE l.tenant_id = $1
+             AND NOT EXISTS (SELECT 1 FROM reverted r WHERE r.tenant_id = $1 AND r.user_id = l.user_id)";
         let touched = select(&mut tx, lease.tenant, query).await?;
         tx.commit().await?;
         Ok(touched)

@@ -22,7 +22,7 @@ pub enum Pass {
     Unlinked,
 }
 
-const CHANGE: &[&str] = &[
+pub(super) const CHANGE: &[&str] = &[
     "id",
     "user_id",
     "person_id",
@@ -157,12 +157,17 @@ impl Store {
 
 /// Touches covered by a plan are done with.
 pub(crate) async fn settle(tx: &mut Tx, lease: &Lease, run: RunId) -> Result<()> {
-    let sql = "DELETE FROM due WHERE tenant_id = $1 AND seq <= (SELECT planned_seq FROM runs WHERE id = $2)";
+    // Whoever is planned anew is as Entra has them again: a revert holds them no longer. A run that reverts covers no touches.
+    let sql = "DELETE FROM reverted WHERE tenant_id = $1 AND EXISTS (SELECT 1 FROM due d WHERE d.tenant_id = $1
+             AND d.user_id = reverted.user_id AND d.seq <= (SELECT planned_seq FROM runs WHERE id = $2 AND kind <> 'revert'))";
+    tx.execute(sql, values![lease.tenant, run]).await?;
+    let sql = "DELETE FROM due
+         WHERE tenant_id = $1 AND seq <= (SELECT planned_seq FROM runs WHERE id = $2 AND kind <> 'revert')";
     tx.execute(sql, values![lease.tenant, run]).await?;
     tx.execute("DELETE FROM decided WHERE run_id = $1", values![run]).await.map(|_| ())
 }
 
-async fn wipe(tx: &mut Tx, run: RunId) -> Result<()> {
+pub(super) async fn wipe(tx: &mut Tx, run: RunId) -> Result<()> {
     let (from, to) = stretch(run);
     for table in ["changes", "bookings", "reports"] {
         tx.execute(&format!("DELETE FROM {table} WHERE id > $1 AND id <= $2"), values![from, to]).await?;
@@ -302,7 +307,7 @@ async fn waits(tx: &mut Tx, lease: &Lease, users: Vec<i64>, decisions: &[Decisio
     tx.insert_many("waits", &["user_id", "kind", "wait_key", "tenant_id"], rows, OnConflict::Skip).await.map(|_| ())
 }
 
-fn change_row(id: i64, change: &Change) -> Result<Vec<Value>> {
+pub(super) fn change_row(id: i64, change: &Change) -> Result<Vec<Value>> {
     let manager = change.set.get(&Field::MANAGER).and_then(|v| v.as_str()).and_then(|v| v.strip_prefix(MANAGER_REF));
     Ok(vec![
         Value::Int(id),
@@ -327,7 +332,7 @@ fn change_row(id: i64, change: &Change) -> Result<Vec<Value>> {
     ])
 }
 
-fn report_row(id: i64, report: &Report) -> Vec<Value> {
+pub(super) fn report_row(id: i64, report: &Report) -> Vec<Value> {
     values![id, report.user, report.field.as_ref().map(Field::as_str), report.why.as_str(), report.detail.as_str()]
 }
 

@@ -8,13 +8,16 @@
 mod decisions;
 mod read;
 mod rejected;
+mod revert;
 mod stale;
 mod weigh;
 
 pub(crate) use decisions::settle;
+pub(crate) use revert::remember;
 
 pub use decisions::Pass;
 pub use read::{ChangeState, PlanFilter, PlanRow};
+pub use revert::{Written, WrittenBy};
 
 use model::RunId;
 

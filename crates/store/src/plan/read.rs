@@ -55,13 +55,13 @@ pub struct PlanFilter {
     pub limit: i64,
 }
 
-const ROWS: &str =
+pub(super) const ROWS: &str =
     "SELECT c.id, c.user_id, u.source_id, c.person_id, c.person_version, c.verb, c.kind, c.rule, c.removal, c.returns,
     c.rekey, c.cause, c.unlink_user, c.before_values, c.set_values, c.reasons, c.link_after, c.stands_for, o.person_id, o.failed,
     o.error, o.at, u.attributes
     FROM changes c LEFT JOIN outcomes o ON o.change_id = c.id LEFT JOIN mirror_users u ON u.id = c.user_id";
 
-fn read(row: &Row) -> Result<PlanRow> {
+pub(super) fn read(row: &Row) -> Result<PlanRow> {
     let id: i64 = row.get(0)?;
     let verb = row.str(5)?;
     let cause: Option<String> = row.get(11)?;

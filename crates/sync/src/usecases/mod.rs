@@ -5,6 +5,7 @@ pub mod connections;
 pub mod explain;
 pub mod policies;
 pub mod records;
+pub mod revert;
 pub mod review;
 pub mod secrets;
 pub mod tenants;

@@ -107,6 +107,7 @@ fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(runs::reports))
         .routes(routes!(runs::approve))
         .routes(routes!(runs::reject))
+        .routes(routes!(runs::revert))
         .routes(routes!(events::stream))
         .routes(routes!(review::list))
         .routes(routes!(review::get))

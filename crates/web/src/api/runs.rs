@@ -29,7 +29,7 @@ pub struct Run {
     pub tenant: i64,
     /// The tenant's name.
     pub tenant_name: String,
-    /// `full`, `delta` or `incomplete`.
+    /// `full`, `delta`, `incomplete`, or `revert` for a run that takes an earlier one back.
     #[schema(value_type = ReadKind)]
     pub kind: &'static str,
     /// Where it stands.
@@ -61,6 +61,10 @@ pub struct Run {
     pub error: Option<String>,
     /// How far it is, while it is under way.
     pub progress: Option<Progress>,
+    /// The run it takes back.
+    pub reverts: Option<i64>,
+    /// The run that took it back.
+    pub reverted_by: Option<i64>,
 }
 
 /// How much a run reads.
@@ -74,6 +78,8 @@ pub enum ReadKind {
     Delta,
     /// A read that did not complete.
     Incomplete,
+    /// Nothing: it takes an earlier run back.
+    Revert,
 }
 
 /// Where a run stands.
@@ -214,6 +220,8 @@ impl From<RunReport> for Run {
             counts: run.counts.into(),
             error: run.error,
             progress: progress.map(|p| Progress { done: number(p, "done").unwrap_or(0), of: number(p, "of") }),
+            reverts: run.reverts.map(|r| r.0),
+            reverted_by: run.reverted_by.map(|r| r.0),
         }
     }
 }
@@ -555,4 +563,20 @@ pub async fn reject(
     body.finish()?;
     state.engine().reject(RunId(id), &hash, &reason, &operator.actor).await?;
     Ok(Json(state.engine().run(RunId(id)).await?.into()))
+}
+
+/// Plans what takes an applied run back. Nothing is written: the plan waits, as a run of its own, until it is approved by its hash.
+/// Records that somebody changed since are left as they are and named among that run's reports.
+#[utoipa::path(
+    post, path = "/api/v1/runs/{id}/revert", tag = "runs", security(("token" = ["operate"]), ("session" = [])),
+    params(("id" = i64, Path, description = "The number of the run to take back", minimum = 1)),
+    responses(
+        (status = 202, body = Run, headers(("location" = String, description = "The run that takes it back"))),
+        Known, Named, Contested
+    )
+)]
+pub async fn revert(operator: Operator, State(state): State<AppState>, Id(id): Id) -> Result<impl IntoResponse, ApiError> {
+    let asked = state.engine().request_revert(RunId(id), &operator.actor).await?;
+    let run = Run::from(state.engine().run(asked).await?);
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, format!("/api/v1/runs/{asked}"))], Json(run)))
 }

@@ -52,6 +52,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/runs/{id}/plan", get(plan::show))
         .route("/runs/{id}/approve", post(plan::approve))
         .route("/runs/{id}/reject", post(plan::reject))
+        .route("/runs/{id}/revert", post(runs::revert))
         .route("/review", get(review::list))
         .route("/review/{id}", get(review::show))
         .route("/review/{id}/dismiss", post(review::dismiss))
@@ -116,6 +117,7 @@ pub(crate) fn go_saying(to: &str, note: &str) -> Redirect {
 const NOTES: &[(&str, &str, &str)] = &[
     ("approved", "good", "Approved. The plan is being written."),
     ("rejected", "", "Rejected. Nothing was written."),
+    ("reverting", "", "This is what takes the run back. Nothing is written until somebody approves it."),
     ("mapped", "good", "The tenant is mapped to the client. The next plan waits for you before anything is written."),
     ("unmapped", "", "The mapping has ended. Nobody was changed."),
     ("dismissed", "", "Dismissed. Sync leaves this user alone until somebody opens the item again."),

@@ -2,15 +2,16 @@
 
 use crate::api::events;
 use crate::api::input::Id;
-use crate::auth::Viewer;
-use crate::pages::form::Params;
+use crate::auth::{Operator, Viewer};
+use crate::pages::form::{Form, Params};
 use crate::pages::templates::{ReportRow, RunPage, RunRow, RunRows, Runs};
 use crate::pages::tenants::named;
-use crate::pages::{PageResult, page, render};
+use crate::pages::{PageResult, go_saying, page, render};
 use crate::problem::ApiError;
 use crate::state::AppState;
 use crate::view::{Chip, Figure, Mark, Page, Pager, Section, When, by_verb, counts_line, label, link, thousands};
 use axum::extract::State;
+use axum::response::Redirect;
 use model::run::{RunKind, RunState};
 use model::{RunId, TenantKey, Value};
 use store::{Run, RunFilter};
@@ -75,6 +76,7 @@ pub async fn run_rows(state: &AppState, runs: Vec<Run>, with_tenant: bool) -> Re
 
 fn kind(run: &RunReport) -> &'static str {
     match (run.kind, run.preview) {
+        (RunKind::Revert, _) => "revert",
         (RunKind::Full, true) => "full preview",
         (RunKind::Full, false) => "full",
         (_, true) => "preview",
@@ -115,6 +117,7 @@ pub async fn show(viewer: Viewer, State(state): State<AppState>, Id(id): Id, par
         has_plan,
         plan_text: if waiting { "Look at the plan" } else { "Look at the changes" },
         failed: run.state == RunState::Failed,
+        revertible: matches!(run.state, RunState::Done | RunState::Failed) && run.counts.applied > 0 && run.reverted_by.is_none(),
         error: run.error.clone(),
         holds: run.holds.iter().map(ToString::to_string).collect(),
         stands_for: run.weights.as_ref().map(|w| w.stands_for.clone()).unwrap_or_default(),
@@ -126,6 +129,12 @@ pub async fn show(viewer: Viewer, State(state): State<AppState>, Id(id): Id, par
         page,
     };
     Ok(render(&template)?)
+}
+
+/// `POST /runs/{id}/revert`: plans what takes the run back, and goes to that plan's run.
+pub async fn revert(operator: Operator, State(state): State<AppState>, Id(id): Id, _: Form) -> PageResult<Redirect> {
+    let asked = state.engine().request_revert(RunId(id), &operator.actor).await?;
+    Ok(go_saying(&format!("/runs/{asked}"), "reverting"))
 }
 
 fn figures(run: &RunReport) -> Vec<Figure> {
@@ -159,6 +168,9 @@ fn facts(run: &RunReport) -> Vec<(&'static str, String)> {
     }
     facts.push(("Users looked at", thousands(run.counts.users)));
     facts.push(("Changes written", thousands(run.counts.applied)));
+    for (name, run) in [("Takes back", run.reverts), ("Taken back by", run.reverted_by)] {
+        facts.extend(run.map(|run| (name, format!("<a href=\"/runs/{run}\">Run {run}</a>"))));
+    }
     if let Some(by) = &run.decided_by {
         facts.push(("Decided by", format!("<bdi>{}</bdi>", escaped(by))));
     }

@@ -145,7 +145,7 @@ fn samples(name: &str, empty: bool) -> Vec<(&'static str, String)> {
         Runs { page: page(name), chips: chips(name), rows: String::new(), pager: pager() }
         RunPage {
             page: page(name), id: 1, tenant: named(), state: mark(), state_word: "planning", lead: When::ago(0), over: !empty,
-            waiting: false, has_plan: !empty, plan_text: "Look", failed: true, error: some(), holds: of(empty, vec![text()]),
+            waiting: false, has_plan: !empty, plan_text: "Look", failed: true, revertible: !empty, error: some(), holds: of(empty, vec![text()]),
             stands_for: of(empty, vec![text()]), stage: text(), figures: of(empty, figures(name)),
             reports: of(empty, vec![ReportRow { href: "/users/1".into(), user: text(), field: text(), detail: text() }]),
             reports_note: text(), facts: vec![("Began", When::at(0))],

@@ -53,7 +53,7 @@ pages! {
     /// One run.
     RunPage("run.html") {
         page: Page, id: i64, tenant: Named, state: Mark, state_word: &'static str, lead: String, over: bool, waiting: bool,
-        has_plan: bool, plan_text: &'static str, failed: bool, error: Option<String>, holds: Vec<String>, stands_for: Vec<String>,
+        has_plan: bool, plan_text: &'static str, failed: bool, revertible: bool, error: Option<String>, holds: Vec<String>, stands_for: Vec<String>,
         stage: String, figures: Vec<Figure>, reports: Vec<ReportRow>, reports_note: String, facts: Vec<(&'static str, String)>,
     }
     /// A plan.
