@@ -30,13 +30,6 @@ pub struct Claims {
     blocked: Vec<(UserKey, Vec<Wait>)>,
     /// What records linked since the last settling have changed.
     touched: HashSet<Wait>,
-    /// Records that have told already what they give up.
-    told: HashSet<PersonId>,
-    /// Records on their way into the archive, and the suffixed names they take there.
-    archived: HashSet<PersonId>,
-    suffixed: HashMap<Hash, PersonId>,
-    /// Suffixed names that records give up on their way back.
-    freed: HashSet<(Hash, PersonId)>,
     settled: bool,
 }
 
@@ -103,7 +96,7 @@ impl Claims {
             let (free, blocked): (Vec<_>, Vec<_>) =
                 std::mem::take(&mut self.blocked).into_iter().partition(|(_, waits)| waits.iter().any(|w| touched.contains(w)));
             self.blocked = blocked;
-            self.again = free.into_iter().map(|(user, _)| user).collect();
+            self.again.extend(free.into_iter().map(|(user, _)| user));
         } else {
             self.marry();
             self.settled = true;
@@ -142,13 +135,6 @@ impl Claims {
     /// A record that was free has been linked: whoever waits for it, or for a key it gives up, may go on.
     pub(crate) fn touch(&mut self, waits: impl IntoIterator<Item = Wait>) {
         self.touched.extend(waits);
-    }
-
-    /// As [`Claims::touch`], once for a record: whoever is decided again does not wake others, and so themselves, without end.
-    pub(crate) fn touch_once(&mut self, record: PersonId, waits: impl IntoIterator<Item = Wait>) {
-        if self.told.insert(record) {
-            self.touch(waits);
-        }
     }
 
     fn place(&mut self, user: UserKey, id: &SourceId) -> u32 {
@@ -242,16 +228,18 @@ impl Claims {
 
     /// Whether a record that holds a name moves to another one.
     fn gives_up(&self, record: PersonId, name: Hash) -> bool {
-        self.archived.contains(&record)
-            || self
-                .by_record
-                .get(&record)
-                .map(|m| &self.movers[*m as usize])
-                .is_some_and(|m| m.old == Some(name) && m.level < m.wishes.len())
+        self.by_record
+            .get(&record)
+            .map(|m| &self.movers[*m as usize])
+            .is_some_and(|m| m.old == Some(name) && m.level < m.wishes.len())
     }
 
     fn marry(&mut self) {
-        let mut asking: Vec<u32> = (0..u32::try_from(self.movers.len()).unwrap_or(u32::MAX)).collect();
+        self.propose((0..u32::try_from(self.movers.len()).unwrap_or(u32::MAX)).collect());
+    }
+
+    /// Movers ask for what they wish, best first, until each has a name or keeps their own.
+    fn propose(&mut self, mut asking: Vec<u32>) {
         while let Some(at) = asking.pop() {
             let mover = &self.movers[at as usize];
             let (user, record) = (mover.user, mover.record);
@@ -286,6 +274,39 @@ impl Claims {
                 }
             }
         }
+    }
+
+    /// Nothing of a user is written after all, which showed only when names had been settled: their records keep usernames and
+    /// addresses, and whoever was promised one of them is decided again.
+    pub(crate) fn keep_back(&mut self, user: UserKey, records: &[PersonId]) {
+        let Some(place) = self.places.get(&user).copied() else { return };
+        let before: Vec<usize> = self.movers.iter().map(|m| m.level).collect();
+        let mut asking = Vec::new();
+        for at in 0..self.movers.len() {
+            let Mover { user, record, old, .. } = self.movers[at];
+            let wished = self.movers[at].wishes.get(self.movers[at].level).copied();
+            let (true, Some(wished)) = (user == place, wished) else { continue };
+            self.movers[at].level = self.movers[at].wishes.len();
+            if let Some(name) = self.names.get_mut(&wished) {
+                name.owner = name.owner.filter(|owner| *owner != (place, Some(record)));
+                name.also = name.also.filter(|also| *also != record);
+            }
+            let promised = old.and_then(|old| self.names.get_mut(&old));
+            if let Some(name) = promised.filter(|n| n.owner.is_some_and(|(owner, _)| owner != place)) {
+                // Whoever would be created with it has no other name to ask for until they are decided again.
+                let created = name.owner.filter(|(_, record)| record.is_none()).map(|(owner, _)| owner);
+                self.again.extend(created.map(|owner| self.users[owner as usize].1));
+                asking.extend(dismiss(name, &self.by_record, &mut self.movers));
+            }
+        }
+        self.propose(asking);
+        for (mover, before) in self.movers.iter().zip(before) {
+            if mover.level != before && mover.user != place {
+                self.again.insert(self.users[mover.user as usize].1);
+            }
+        }
+        self.taken.values_mut().for_each(|by| by.retain(|t| t.user != place));
+        self.released.retain(|(_, person)| !records.contains(person));
     }
 
     // Addresses and records.
@@ -338,27 +359,6 @@ impl Claims {
     pub(crate) fn link(&mut self, person: PersonId, user: UserKey, id: &SourceId) {
         let user = self.place(user, id);
         self.linked.insert(person, user);
-    }
-
-    /// This plan puts a record into the archive, under these names.
-    pub(crate) fn archive(&mut self, person: PersonId, names: impl IntoIterator<Item = Hash>) {
-        self.archived.insert(person);
-        self.suffixed.extend(names.into_iter().map(|name| (name, person)));
-    }
-
-    /// Whether another record takes this name into the archive.
-    pub(crate) fn is_suffixed(&self, name: Hash, person: PersonId) -> bool {
-        self.suffixed.get(&name).is_some_and(|other| *other != person)
-    }
-
-    /// This plan brings a record back, and with it gives these names up.
-    pub(crate) fn restore(&mut self, person: PersonId, names: impl IntoIterator<Item = Hash>) {
-        self.freed.extend(names.into_iter().map(|name| (name, person)));
-    }
-
-    /// Whether a record gives a suffixed name up.
-    pub(crate) fn is_freed(&self, name: Hash, person: PersonId) -> bool {
-        self.freed.contains(&(name, person))
     }
 
     /// This plan takes a record out of use because its user is gone: it is a candidate for somebody else (rulings 54 and 55).

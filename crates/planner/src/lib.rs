@@ -16,14 +16,12 @@ mod fit;
 mod groups;
 pub mod guard;
 pub mod inverse;
-mod kind_change;
 mod lifecycle;
 mod linked;
 mod matching;
 mod merge;
 #[cfg(test)]
 mod properties;
-mod resolve;
 mod rules;
 mod scope;
 mod source;
@@ -35,4 +33,3 @@ mod write;
 
 pub use claims::Claims;
 pub use decide::{NamedGroup, Planner};
-pub use resolve::Refusal;

@@ -2,7 +2,7 @@
 //! 32, 68 to 70, 77, 78).
 
 use model::Status;
-use model::facts::{Choice, Linked, UserFacts};
+use model::facts::Linked;
 use model::plan::Verb;
 use model::policy::{Lifecycle, OnGone, OnReturn, OnUnmapped};
 use model::reason::Cause;
@@ -80,16 +80,12 @@ fn stands(cause: Cause, enabled: bool, linked: &Linked) -> bool {
     }
 }
 
-/// Whether sync itself took the record out of use or its access away, so that the user's return gives it back.
+/// Whether sync itself took the record out of use or its access away, so that the user's return gives it back; never where it has
+/// become a root record since (ruling 77).
 pub(crate) fn is_back(linked: &Linked) -> Option<Option<Cause>> {
     let by_sync = linked.link.deactivated_by.as_ref().filter(|d| d.by_sync)?;
     let out = linked.person.status == Status::Inactive || !linked.person.access;
-    (out && linked.person.status != Status::Archived).then_some(by_sync.cause)
-}
-
-/// Whether a person was asked about this return and said yes (ruling 13).
-pub(crate) fn is_answered(user: &UserFacts, linked: &Linked) -> bool {
-    user.resolution.is_some_and(|r| r.kind == linked.person.kind && r.choice == Choice::Link(linked.person.id))
+    (out && linked.person.status != Status::Archived && !linked.person.root).then_some(by_sync.cause)
 }
 
 /// What a return does by policy: the verb, and whether it is done, asked or left.

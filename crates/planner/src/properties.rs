@@ -1,6 +1,7 @@
 //! What holds in every world: rules that are algebraic, tried on generated directories, records and policies.
 
-use crate::world::{Planned, World};
+use crate::world::{Decided, Planned, World};
+use checker::PlanFacts;
 use model::run::RunKind;
 use model::{SourceId, Status};
 use policy::scenario::Scenario;
@@ -194,14 +195,27 @@ proptest! {
     }
 
     #[test]
+    fn req_checker_never_refuses_what_the_planner_made(made in made()) {
+        for mut world in worlds(&made) {
+            for run in [RunKind::Incomplete, RunKind::Delta, RunKind::Full] {
+                let planned = plan(&mut world, run);
+                let facts = PlanFacts::new(&world.policy.policy, run);
+                let said = checker::objections(facts, &planned.users, &planned.answers, &planned.decisions, &planned.weights);
+                prop_assert!(said.is_empty(), "{}\n{:#?}", said.join("\n"), planned.pending.changes);
+                world.apply_all(&planned);
+            }
+        }
+    }
+
+    #[test]
     fn arrival_and_batches_decide_nothing(made in made(), seed in any::<u64>(), batch in 1..9usize) {
         for mut world in worlds(&made) {
             let planner = world.planner(RunKind::Full);
             let ids: Vec<SourceId> = world.directory.users.keys().cloned().collect();
             let mut shuffled = ids.clone();
             shuffled.sort_by_key(|id| model::attributes::Hash::of(&format!("{seed}{id}")));
-            let sorted = |(a, b): (Vec<_>, Vec<_>)| {
-                let mut all: Vec<model::plan::Decision> = a.into_iter().chain(b).collect();
+            let sorted = |decided: Decided| {
+                let mut all: Vec<model::plan::Decision> = decided.linked.into_iter().chain(decided.unlinked).collect();
                 all.sort_by(|a, b| a.source_id.cmp(&b.source_id));
                 all
             };

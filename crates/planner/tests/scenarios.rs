@@ -1,6 +1,7 @@
 //! Runs every scenario under `tests/scenarios/`: one story a file, readable without knowing this code.
 
-use planner::world::run_scenario;
+use checker::PlanFacts;
+use planner::world::{Finished, run_scenario};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,7 +29,7 @@ fn every_scenario_holds() {
         match policy::scenario::parse(&name, &text) {
             Ok(scenarios) => {
                 for scenario in scenarios {
-                    let result = run_scenario(&scenario);
+                    let result = run_scenario(&scenario, &mut objections);
                     let failed = result.steps.iter().flat_map(|s| s.failures.iter().map(move |f| (s.number, f)));
                     failures.extend(failed.map(|(step, f)| format!("{} (step {step}) {f}", result.name)));
                 }
@@ -37,4 +38,9 @@ fn every_scenario_holds() {
         }
     }
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// What the checker, which shares no code with the planner, says of a finished plan.
+fn objections(plan: &Finished<'_>) -> Vec<String> {
+    checker::objections(PlanFacts::new(plan.policy, plan.run), plan.users, plan.answers, plan.decisions, plan.weights)
 }

@@ -7,7 +7,6 @@ mod edit;
 mod judge;
 mod plan;
 mod records;
-mod resolve;
 mod shown;
 
 pub use judge::Failure;
@@ -15,10 +14,13 @@ pub use shown::{Shown, ShownChange, ShownReport, ShownReview, plan_json};
 
 use crate::guard::RuleGroup;
 use directory::Directory;
-use model::facts::Resolution;
-use model::plan::ReviewItem;
-use model::plan::{Change, LinkState};
+use model::facts::{Answers, Resolution, UserFacts};
+use model::plan::{Change, Decision, LinkState, ReviewItem, Weights};
+use model::policy::Policy;
+use model::run::RunKind;
 use model::{PersonId, SourceId, UserKey};
+#[cfg(test)]
+pub(crate) use plan::Decided;
 pub(crate) use plan::Planned;
 use policy::Loaded;
 use policy::scenario::{Scenario, Step, Verdict};
@@ -58,11 +60,31 @@ pub struct StepResult {
     pub failures: Vec<Failure>,
 }
 
-/// Runs a scenario: plans and applies step by step, and judges what each step expects.
+/// A finished plan with everything it was made from, for whoever looks over it before it is applied.
+#[derive(Debug)]
+pub struct Finished<'a> {
+    /// The policy that made it.
+    pub policy: &'a Policy,
+    /// The read it follows from.
+    pub run: RunKind,
+    /// Everyone who was decided, as the planner was told of them.
+    pub users: &'a [UserFacts],
+    /// The answers it was given.
+    pub answers: &'a Answers,
+    /// What was decided, user by user.
+    pub decisions: &'a [Decision],
+    /// What it weighs.
+    pub weights: &'a Weights,
+}
+
+/// Somebody who looks over finished plans, and says in sentences what cannot be right. A step whose plan is objected to fails.
+pub type Look<'a> = &'a mut dyn FnMut(&Finished<'_>) -> Vec<String>;
+
+/// Runs a scenario: plans and applies step by step, judges what each step expects, and has every finished plan looked over.
 #[must_use]
-pub fn run_scenario(scenario: &Scenario) -> ScenarioResult {
+pub fn run_scenario(scenario: &Scenario, look: Look<'_>) -> ScenarioResult {
     let mut world = World::new(scenario);
-    let steps = scenario.steps.iter().enumerate().map(|(at, step)| world.step(at + 1, step)).collect();
+    let steps = scenario.steps.iter().enumerate().map(|(at, step)| world.step(at + 1, step, look)).collect();
     ScenarioResult { name: scenario.name.clone(), at: scenario.at.to_string(), steps }
 }
 
@@ -140,7 +162,7 @@ impl World {
     }
 
     /// Carries out one step, in the order of ruling 112.
-    fn step(&mut self, number: usize, step: &Step) -> StepResult {
+    fn step(&mut self, number: usize, step: &Step, look: Look<'_>) -> StepResult {
         let mut failures = Vec::new();
         self.now = step.now.as_millisecond();
         match (step.verdict, self.held.take()) {
@@ -149,7 +171,6 @@ impl World {
             (Some(Verdict::Reject), Some(plan)) => self.reject(&plan),
             (Some(_), None) => failures.push(Failure::at(&step.at, "no plan is held, so there is nothing to approve or reject")),
         }
-        failures.extend(self.resolve(&step.resolve));
         if let Some(policy) = &step.policy {
             self.policy = policy.clone();
         }
@@ -157,12 +178,19 @@ impl World {
         self.directory.change(&step.entra);
         let absentees = self.directory.read(step.run, &self.seen.present);
         let planned = self.plan(step.run, number == 1, absentees);
+        let objections = look(&self.finished(step.run, &planned));
+        failures.extend(objections.iter().map(|o| Failure::at(&step.at, &format!("the plan contradicts itself: {o}"))));
         let shown = self.show(&planned);
         if let Some(expect) = &step.expect {
             failures.extend(judge::judge(expect, &shown));
         }
         self.conclude(planned);
         StepResult { number, at: step.at.to_string(), shown, failures }
+    }
+
+    fn finished<'a>(&'a self, run: RunKind, planned: &'a Planned) -> Finished<'a> {
+        let Planned { decisions, users, answers, weights, .. } = planned;
+        Finished { policy: &self.policy.policy, run, users, answers, decisions, weights }
     }
 
     /// Applies a plan that nothing holds.

@@ -8,7 +8,7 @@ use model::address::AddressKey;
 use model::attributes::Hash;
 use model::directory::Presence;
 use model::facts::{Answers, Candidate, CandidateLink, GroupFacts, Questions, ReviewFacts, TenantFacts, UserFacts};
-use model::plan::{Change, Decision, Hold, Report, Verb, Weights};
+use model::plan::{Decision, Hold, Report, Weights};
 use model::policy::ClientRef;
 use model::reason::Cause;
 use model::run::RunKind;
@@ -28,6 +28,19 @@ pub(crate) struct Planned {
     pub(crate) pending: Pending,
     pub(crate) decisions: Vec<Decision>,
     pub(crate) holds: Vec<Hold>,
+    pub(crate) weights: Weights,
+    /// What the decisions were made from.
+    pub(crate) users: Vec<UserFacts>,
+    pub(crate) answers: Answers,
+}
+
+/// Decisions of the two passes, with what they were made from.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    pub(crate) linked: Vec<Decision>,
+    pub(crate) unlinked: Vec<Decision>,
+    pub(crate) users: Vec<UserFacts>,
+    pub(crate) answers: Answers,
 }
 
 impl Planned {
@@ -52,24 +65,8 @@ impl World {
         self.forget_rejection();
         let planner = self.planner(run);
         let order: Vec<SourceId> = self.directory.users.keys().cloned().collect();
-        let (mut decisions, rest) = self.decide(&planner, &order, BATCH);
-        decisions.extend(rest);
-        let mut planned = self.gather(decisions);
-        for decision in &planned.decisions {
-            match &decision.review {
-                Some(item) => self.reviews.insert(decision.user, item.clone()),
-                // What was dismissed is remembered for as long as nobody re-opens it.
-                None if self.dismissed.contains(&decision.user) => continue,
-                None => self.reviews.remove(&decision.user),
-            };
-        }
-        let weights = self.weigh(&planner, &planned.pending, first, absentees);
-        planned.holds = guard::weigh(&self.policy.policy.guard, &weights);
-        planned
-    }
-
-    /// What is to be written, from what was decided.
-    pub(super) fn gather(&self, decisions: Vec<Decision>) -> Planned {
+        let Decided { linked: mut decisions, unlinked, users, answers } = self.decide(&planner, &order, BATCH);
+        decisions.extend(unlinked);
         // A record that another user takes over is not taken out of use first.
         let replaced: HashSet<PersonId> = decisions.iter().flat_map(|d| d.replaces.iter().copied()).collect();
         let mut pending = Pending::default();
@@ -78,21 +75,33 @@ impl World {
                 |record: Option<PersonId>| record.is_some_and(|r| replaced.contains(&r) && !decision.replaces.contains(&r));
             pending.changes.extend(decision.changes.iter().filter(|c| !taken_over(c.record)).cloned());
             pending.bookings.extend(decision.bookings.iter().filter(|(r, _)| !taken_over(Some(*r))).cloned());
+            match &decision.review {
+                Some(item) => self.reviews.insert(decision.user, item.clone()),
+                None => self.reviews.remove(&decision.user),
+            };
         }
-        Planned { pending, decisions, holds: Vec::new() }
+        let weights = self.weigh(&planner, &pending, first, absentees);
+        let holds = guard::weigh(&self.policy.policy.guard, &weights);
+        Planned { pending, decisions, holds, weights, users, answers }
     }
 
     /// Runs the planner over users in any order and any batch size: first those with records, then the others by id.
-    pub(crate) fn decide(&self, planner: &Planner, order: &[SourceId], batch: usize) -> (Vec<Decision>, Vec<Decision>) {
+    pub(crate) fn decide(&self, planner: &Planner, order: &[SourceId], batch: usize) -> Decided {
         let facts: Vec<UserFacts> = order.iter().filter_map(|id| self.facts(id, planner)).collect();
         let (linked, mut unlinked): (Vec<UserFacts>, Vec<UserFacts>) =
             facts.into_iter().partition(|f| f.links.iter().any(|l| l.person.status != Status::Archived));
         unlinked.sort_by(|a, b| a.id.cmp(&b.id));
         let index = Index::of(self);
         let mut claims = Claims::default();
-        let run = |users: &[UserFacts], claims: &mut Claims| -> Vec<Decision> {
-            let batches = users.chunks(batch.max(1));
-            batches.flat_map(|users| planner.decide(users, &index.all(planner, users), claims)).collect()
+        let mut all = Answers::default();
+        let mut run = |users: &[UserFacts], claims: &mut Claims| -> Vec<Decision> {
+            let mut decisions = Vec::with_capacity(users.len());
+            for users in users.chunks(batch.max(1)) {
+                let answers = index.answer(&planner.questions(users));
+                decisions.extend(planner.decide(users, &answers, claims));
+                all.absorb(answers);
+            }
+            decisions
         };
         let find = |key: &UserKey| linked.iter().chain(&unlinked).find(|f| f.key == *key).cloned();
         let mut first = run(&linked, &mut claims);
@@ -113,12 +122,8 @@ impl World {
                 second = run(unlinked, &mut claims);
             }
         }
-        (first, second)
-    }
-
-    /// What the planner asks about some users, answered.
-    pub(super) fn answers(&self, planner: &Planner, users: &[UserFacts]) -> Answers {
-        Index::of(self).all(planner, users)
+        let users = linked.into_iter().chain(unlinked).collect();
+        Decided { linked: first, unlinked: second, users, answers: all }
     }
 
     /// The policy made ready for what the directory holds now.
@@ -162,7 +167,6 @@ impl World {
         let user = self.directory.users.get(id)?;
         let review = self.reviews.get(&user.key).map(|item| ReviewFacts {
             why: item.why,
-            kind: item.kind,
             dismissed: self.dismissed.contains(&user.key),
             candidates: item.candidates.clone(),
             other: item.other.clone(),
@@ -233,34 +237,19 @@ impl World {
     }
 
     fn weigh(&self, planner: &Planner, pending: &Pending, first_plan: bool, absentees: i64) -> Weights {
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let changes = &pending.changes;
-        let removals_of = |rule: &RuleId| {
-            // Who is in no rule any more, or in one that wants another kind of record.
-            let follows = |c: &&Change| c.effects.removal && c.effects.cause.is_none_or(|cause| cause == Cause::Unmapped);
-            let of_rule = |c: &&Change| c.link.as_ref().and_then(|l| l.rule.as_ref()) == Some(rule);
-            count(changes.iter().filter(follows).filter(of_rule).count())
-        };
-        Weights {
-            mirror_before: count(self.seen.present.len()),
-            mirror_after: count(self.directory.present().count()),
-            absentees,
-            lost_groups: guard::lost(&self.seen.groups, &self.rule_groups(planner), removals_of),
-            first_plan,
-            ..self.weigh_alone(pending)
-        }
-    }
-
-    /// What a plan weighs by itself, whatever the source lost.
-    pub(super) fn weigh_alone(&self, pending: &Pending) -> Weights {
-        let changes = &pending.changes;
-        let with = |wanted: fn(&Change) -> bool| count(changes.iter().filter(|c| wanted(c)).count());
+        let with = |wanted: fn(&model::plan::Change) -> bool| count(changes.iter().filter(|c| wanted(c)).count());
         let is_counted =
             |id: &PersonId| self.psa.people.get(id).is_some_and(|r| r.link.is_some() && r.person.status == Status::Active);
         let window = || self.ledger.iter().filter(|r| !r.undone && r.at > self.now - WINDOW && r.at <= self.now);
         let gone: BTreeSet<PersonId> = window().map(|r| r.person).filter(|p| !is_counted(p)).collect();
         let again = |p: &PersonId| changes.iter().any(|c| c.effects.removal && c.record == Some(*p));
         let unapproved: BTreeSet<PersonId> = window().filter(|r| !r.approved).map(|r| r.person).filter(|p| !again(p)).collect();
-        let here = count(self.directory.present().count());
+        let removals_of = |rule: &RuleId| {
+            let of_rule = changes.iter().filter(|c| c.effects.removal && c.effects.cause == Some(Cause::Unmapped));
+            count(of_rule.filter(|c| c.link.as_ref().and_then(|l| l.rule.as_ref()) == Some(rule)).count())
+        };
         Weights {
             changes: count(changes.len()),
             linked: count(self.psa.people.keys().filter(|id| is_counted(id)).count()),
@@ -268,19 +257,17 @@ impl World {
             removals: with(|c| c.effects.removal),
             returns: with(|c| c.effects.returns),
             removals_in_window: count(unapproved.len()),
-            creates: with(|c| c.verb == Verb::Create),
-            agent_creates: with(|c| c.verb == Verb::Create && c.kind == Kind::Agent),
+            creates: with(|c| c.verb == model::plan::Verb::Create),
+            agent_creates: with(|c| c.verb == model::plan::Verb::Create && c.kind == Kind::Agent),
             rekeys: with(|c| c.effects.rekey),
-            mirror_before: here,
-            mirror_after: here,
+            mirror_before: count(self.seen.present.len()),
+            mirror_after: count(self.directory.present().count()),
+            absentees,
+            lost_groups: guard::lost(&self.seen.groups, &self.rule_groups(planner), removals_of),
+            first_plan,
             stands_for: changes.iter().flat_map(|c| c.stands_for.iter().cloned()).take(100).collect(),
-            ..Weights::default()
         }
     }
-}
-
-fn count(n: usize) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 /// The records by what the planner asks for; archived ones too, as a store has them.
@@ -320,16 +307,6 @@ impl Index {
             }
         }
         index
-    }
-
-    /// Everything the planner asks about some users.
-    fn all(&self, planner: &Planner, users: &[UserFacts]) -> Answers {
-        let mut answers = self.answer(&planner.questions(users));
-        for round in 0.. {
-            let Some(more) = planner.further(users, &answers, round) else { break };
-            answers.extend(self.answer(&more));
-        }
-        answers
     }
 
     fn answer(&self, questions: &Questions) -> Answers {

@@ -205,7 +205,7 @@ fn test(files: &[PathBuf], json: bool) -> Result<()> {
             }
         };
         for scenario in &scenarios {
-            let result = planner::world::run_scenario(scenario);
+            let result = planner::world::run_scenario(scenario, &mut objections);
             let ok = result.passed();
             if ok {
                 passed += 1
@@ -230,13 +230,19 @@ fn test(files: &[PathBuf], json: bool) -> Result<()> {
     if failed == 0 { Ok(()) } else { Err(exit::Ended(exit::FAILED).into()) }
 }
 
+/// What the checker says of a finished plan.
+fn objections(plan: &planner::world::Finished<'_>) -> Vec<String> {
+    let facts = checker::PlanFacts::new(plan.policy, plan.run);
+    checker::objections(facts, plan.users, plan.answers, plan.decisions, plan.weights)
+}
+
 fn plan(file: &Path, json: bool) -> Result<()> {
     let scenarios = match scenarios(file)? {
         Ok(scenarios) => scenarios,
         Err(faults) => return refuse(file, &faults),
     };
     let plans: Vec<serde_json::Value> =
-        scenarios.iter().map(|s| planner::world::plan_json(&planner::world::run_scenario(s))).collect();
+        scenarios.iter().map(|s| planner::world::plan_json(&planner::world::run_scenario(s, &mut objections))).collect();
     if json {
         // One scenario is the usual case, and then there is no list to unwrap.
         return match <[_; 1]>::try_from(plans) {
