@@ -91,6 +91,8 @@ pub struct Linked {
 pub struct ReviewFacts {
     /// Why it was raised.
     pub why: ReviewWhy,
+    /// The kind of record it asks for.
+    pub kind: Kind,
     /// Dismissed: the user stays out until someone re-opens it.
     pub dismissed: bool,
     /// The candidates it showed.
@@ -104,9 +106,9 @@ pub struct ReviewFacts {
 /// 1. whoever takes the answer asks `Planner::refusal` whether it can be followed at all, with the facts of the one user and the
 ///    answers to [`Questions`] asked with this resolution in [`UserFacts::resolution`];
 /// 2. the user is decided alone, with the resolution in their facts, and the one-user plan is weighed by the guard and applied;
-/// 3. the item is resolved, and the resolution stays with the user: the planner is told of it at every later run, so that what a
-///    person chose is not asked again (a new record stays the answer although an address meets another client's later on; a record
-///    of the other kind that was chosen is kept). Re-opening the item is what takes it back.
+/// 3. the item is resolved, and a resolution that [holds](Resolution::holds) stays with the user: the planner is told of it at every
+///    later run, so that what a person chose is not asked again (a new record stays the answer although an address meets another
+///    client's later on; a record of the other kind that was chosen is kept). Re-opening the item is what takes it back.
 ///
 /// `dismiss` is no resolution but [`ReviewFacts::dismissed`]: it keeps the user out until the item is re-opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +117,15 @@ pub struct Resolution {
     pub kind: Kind,
     /// What was chosen.
     pub choice: Choice,
+}
+
+impl Resolution {
+    /// Whether the answer must be told again at later runs, once it is acted on. `why` is the item's, `chosen` the kind of the record
+    /// that was chosen. A record of the wanted kind is linked, and the link holds by itself; a return is answered for this one time.
+    #[must_use]
+    pub fn holds(&self, why: ReviewWhy, chosen: Option<Kind>) -> bool {
+        why != ReviewWhy::Returned && chosen != Some(self.kind)
+    }
 }
 
 /// What a person chose.
@@ -132,7 +143,7 @@ pub enum Choice {
 pub struct Questions {
     /// Which records have these addresses (main or additional)?
     pub addresses: BTreeSet<AddressKey>,
-    /// Which non-archived records of the whole PSA have these folded usernames?
+    /// Which records of the whole PSA, archived ones among them, have these folded usernames?
     pub usernames: BTreeSet<String>,
     /// Which records are linked to these users (managers)?
     pub users: BTreeSet<SourceId>,
@@ -160,8 +171,8 @@ impl Answers {
         addresses.values().chain(usernames.values()).flatten().chain(records.values())
     }
 
-    /// Takes another batch's answers in.
-    pub fn absorb(&mut self, other: Answers) {
+    /// Takes further answers in.
+    pub fn extend(&mut self, other: Answers) {
         let Self { addresses, usernames, users, records } = other;
         self.addresses.extend(addresses);
         self.usernames.extend(usernames);

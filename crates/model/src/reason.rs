@@ -205,6 +205,8 @@ pub enum Reason {
         /// The former user.
         from: SourceId,
     },
+    /// Out of the archive again (ruling 73).
+    Restored,
     /// The kind of record the rule wants differs from the linked one.
     KindChange {
         /// What it is.
@@ -373,7 +375,11 @@ impl fmt::Display for Reason {
             }
             Reason::LinkMoved { from } => write!(f, "The link moved here from user {from}, who is gone from Entra."),
             Reason::Reverts { run, verb } => write!(f, "Takes back what run {run} did: {}.", verb.label().to_lowercase()),
-            Reason::KindChange { from, to } => write!(f, "The rules want a {to}; the linked record is a {from}."),
+            Reason::Restored => f.write_str("Brought back from the archive."),
+            Reason::KindChange { from, to } => {
+                let a = |kind| if kind == Kind::Agent { "an agent" } else { "a contact" };
+                write!(f, "The rules want {}; this record is {}.", a(*to), a(*from))
+            }
         }
     }
 }
@@ -431,6 +437,7 @@ impl Reason {
             | Reason::PersonsDecision
             | Reason::Exempt
             | Reason::Reverts { .. }
+            | Reason::Restored
             | Reason::KindChange { .. } => Stage::Lifecycle,
             Reason::NameAlike { .. } | Reason::SignedIn { .. } | Reason::InReview { .. } => Stage::Review,
         }

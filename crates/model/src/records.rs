@@ -276,6 +276,16 @@ impl Person {
         Ok(())
     }
 
+    /// Whether the field is pinned: sync says what it would have written and leaves it.
+    #[must_use]
+    pub fn pins(&self, field: &Field) -> bool {
+        match &self.pinned {
+            None => false,
+            Some(Pin::All(all)) => *all,
+            Some(Pin::Fields(fields)) => fields.contains(field),
+        }
+    }
+
     /// The name people read: first and last name, else e-mail, else username.
     #[must_use]
     pub fn display_name(&self) -> String {

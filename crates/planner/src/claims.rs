@@ -30,6 +30,13 @@ pub struct Claims {
     blocked: Vec<(UserKey, Vec<Wait>)>,
     /// What records linked since the last settling have changed.
     touched: HashSet<Wait>,
+    /// Records that have told already what they give up.
+    told: HashSet<PersonId>,
+    /// Records on their way into the archive, and the suffixed names they take there.
+    archived: HashSet<PersonId>,
+    suffixed: HashMap<Hash, PersonId>,
+    /// Suffixed names that records give up on their way back.
+    freed: HashSet<(Hash, PersonId)>,
     settled: bool,
 }
 
@@ -137,6 +144,13 @@ impl Claims {
         self.touched.extend(waits);
     }
 
+    /// As [`Claims::touch`], once for a record: whoever is decided again does not wake others, and so themselves, without end.
+    pub(crate) fn touch_once(&mut self, record: PersonId, waits: impl IntoIterator<Item = Wait>) {
+        if self.told.insert(record) {
+            self.touch(waits);
+        }
+    }
+
     fn place(&mut self, user: UserKey, id: &SourceId) -> u32 {
         *self.places.entry(user).or_insert_with(|| {
             self.users.push((id.clone(), user));
@@ -228,10 +242,12 @@ impl Claims {
 
     /// Whether a record that holds a name moves to another one.
     fn gives_up(&self, record: PersonId, name: Hash) -> bool {
-        self.by_record
-            .get(&record)
-            .map(|m| &self.movers[*m as usize])
-            .is_some_and(|m| m.old == Some(name) && m.level < m.wishes.len())
+        self.archived.contains(&record)
+            || self
+                .by_record
+                .get(&record)
+                .map(|m| &self.movers[*m as usize])
+                .is_some_and(|m| m.old == Some(name) && m.level < m.wishes.len())
     }
 
     fn marry(&mut self) {
@@ -359,6 +375,27 @@ impl Claims {
     pub(crate) fn link(&mut self, person: PersonId, user: UserKey, id: &SourceId) {
         let user = self.place(user, id);
         self.linked.insert(person, user);
+    }
+
+    /// This plan puts a record into the archive, under these names.
+    pub(crate) fn archive(&mut self, person: PersonId, names: impl IntoIterator<Item = Hash>) {
+        self.archived.insert(person);
+        self.suffixed.extend(names.into_iter().map(|name| (name, person)));
+    }
+
+    /// Whether another record takes this name into the archive.
+    pub(crate) fn is_suffixed(&self, name: Hash, person: PersonId) -> bool {
+        self.suffixed.get(&name).is_some_and(|other| *other != person)
+    }
+
+    /// This plan brings a record back, and with it gives these names up.
+    pub(crate) fn restore(&mut self, person: PersonId, names: impl IntoIterator<Item = Hash>) {
+        self.freed.extend(names.into_iter().map(|name| (name, person)));
+    }
+
+    /// Whether a record gives a suffixed name up.
+    pub(crate) fn is_freed(&self, name: Hash, person: PersonId) -> bool {
+        self.freed.contains(&(name, person))
     }
 
     /// This plan takes a record out of use because its user is gone: it is a candidate for somebody else (rulings 54 and 55).

@@ -11,7 +11,7 @@ use crate::scope::{self, ScopeCheck};
 use crate::standing;
 use crate::username;
 use model::directory::Presence;
-use model::facts::{Answers, Linked, Questions, TenantFacts, UserFacts};
+use model::facts::{Answers, Choice, Linked, Questions, TenantFacts, UserFacts};
 use model::plan::{Decision, LinkState, Outcome, ReviewItem, Standing};
 use model::policy::{PerKind, Policy, Rule};
 use model::reason::{Cause, Reason, ReviewWhy};
@@ -127,6 +127,10 @@ impl Planner {
                 let linked = live(user).find(|l| l.person.kind == *kind);
                 if linked.is_none() {
                     questions.addresses.extend(matching::keys(user));
+                    questions.usernames.extend(Self::former_names(user, *kind).map(|name| text::fold(&name)));
+                }
+                if let Some(Choice::Link(record)) = user.resolution.filter(|r| r.kind == *kind).map(|r| r.choice) {
+                    questions.records.insert(record);
                 }
                 let Some(plan) = self.mappings.of(*kind).username() else { continue };
                 let choices = username::choices(plan, user, &won.compiled.rule, self.policy.username_on_collision);

@@ -63,8 +63,9 @@ fn weigh_removals(guard: &Guard, w: &Weights, holds: &mut Vec<Hold>) {
     if let Some(limit) = guard.max_removal_share.filter(|s| exceeded(*s, removals, linked, SHARE_FLOOR)) {
         holds.push(Hold::RemovalShare { removals, linked, limit: limit.to_string() });
     }
-    let all_in_window = removals >= PAIR && removals >= linked;
-    let all_that_are_left = w.removals >= PAIR && w.removals - w.returns >= w.linked;
+    // Records that are linked only to be archived (ruling 101) are removals, and no linked ones: all of none is not all.
+    let all_in_window = linked >= PAIR && removals >= linked;
+    let all_that_are_left = w.linked >= PAIR && w.removals - w.returns >= w.linked;
     if all_in_window || all_that_are_left {
         holds.push(Hold::AllRemoved { removals: removals.max(w.removals) });
     }

@@ -16,12 +16,14 @@ mod fit;
 mod groups;
 pub mod guard;
 pub mod inverse;
+mod kind_change;
 mod lifecycle;
 mod linked;
 mod matching;
 mod merge;
 #[cfg(test)]
 mod properties;
+mod resolve;
 mod rules;
 mod scope;
 mod source;
@@ -33,3 +35,4 @@ mod write;
 
 pub use claims::Claims;
 pub use decide::{NamedGroup, Planner};
+pub use resolve::Refusal;

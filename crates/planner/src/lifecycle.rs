@@ -2,7 +2,7 @@
 //! 32, 68 to 70, 77, 78).
 
 use model::Status;
-use model::facts::Linked;
+use model::facts::{Choice, Linked, UserFacts};
 use model::plan::Verb;
 use model::policy::{Lifecycle, OnGone, OnReturn, OnUnmapped};
 use model::reason::Cause;
@@ -86,6 +86,11 @@ pub(crate) fn is_back(linked: &Linked) -> Option<Option<Cause>> {
     let by_sync = linked.link.deactivated_by.as_ref().filter(|d| d.by_sync)?;
     let out = linked.person.status == Status::Inactive || !linked.person.access;
     (out && linked.person.status != Status::Archived && !linked.person.root).then_some(by_sync.cause)
+}
+
+/// Whether a person was asked about this return and said yes (ruling 13).
+pub(crate) fn is_answered(user: &UserFacts, linked: &Linked) -> bool {
+    user.resolution.is_some_and(|r| r.kind == linked.person.kind && r.choice == Choice::Link(linked.person.id))
 }
 
 /// What a return does by policy: the verb, and whether it is done, asked or left.

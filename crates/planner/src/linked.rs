@@ -2,19 +2,20 @@
 
 use crate::claims::Claims;
 use crate::decide::{Plain, Planner, Selection, causes, live, review_item, unresolved, wait_for};
+use crate::kind_change::{Leaving, Turn};
 use crate::lifecycle::{self, Effect};
 use crate::matching::Unclear;
 use crate::merge::{Draft, Moment};
 use crate::rules::Won;
 use crate::scope;
 use crate::standing::Standing;
-use crate::unlinked::{Part, Writing};
+use crate::unlinked::{Part, Writing, gives_up, is_second};
 use crate::username;
 use crate::write::{Named, is_same_name};
 use model::directory::Presence;
 use model::facts::{Answers, Linked, UserFacts};
 use model::plan::{self, Change, Decision, Effects, LinkState, Outcome, ReportWhy, ReviewItem, Verb, Wait};
-use model::policy::{OnReturn, RuleKind};
+use model::policy::OnReturn;
 use model::reason::{Cause, KeptBecause, Reason, ReviewWhy};
 use model::run::RunKind;
 use model::{Field, Kind, Status, Value, text};
@@ -25,7 +26,6 @@ struct Of<'a> {
     /// The winning rule, for users who are in the directory.
     won: Option<&'a Won<'a>>,
     reasons: &'a [Reason],
-    causes: &'a [Cause],
     enabled: bool,
     /// A review item stands in the way of everything but removals.
     blocked: bool,
@@ -57,15 +57,27 @@ impl Planner {
         decision.standing.rule = won.map(|w| w.compiled.rule.id.clone());
         decision.reasons = if gone { Vec::new() } else { self.explain(&selection) };
 
-        let effects: Vec<Effect> =
-            live(user).map(|l| lifecycle::effect(self.policy.lifecycle.of(l.person.kind), &causes, enabled, l)).collect();
+        let effects: Vec<Effect> = live(user).map(|l| self.effect(&causes, enabled, l)).collect();
         let out = may_remove && effects.iter().any(|e| e.is_out());
-        let mut parts = Vec::new();
+        let mut course = Course::default();
         if let Some(won) = won {
             match self.obstacle(user, won, enabled, out, answers, claims) {
-                Ok(found) => parts = found,
+                Ok(found) => course = found,
+                Err(Obstacle::Later) => {
+                    // What else of this user changes is not certain before, and nothing of it may be claimed.
+                    claims.defer(user.key, &user.id);
+                    return Decision::plain(user, decision.standing);
+                }
                 Err(Obstacle::Exempt(linked)) => {
                     report_exempt(&mut decision, user, linked);
+                    return decision;
+                }
+                Err(Obstacle::Pinned(linked)) => {
+                    let mut draft = Draft::default();
+                    draft.put(Some(&linked.person), &Field::STATUS, Value::from(Status::Archived.as_str()));
+                    draft.report_pinned(user);
+                    decision.reasons.append(&mut draft.reasons);
+                    decision.reports.append(&mut draft.reports);
                     return decision;
                 }
                 Err(Obstacle::Failed(draft)) => {
@@ -86,14 +98,30 @@ impl Planner {
         }
         let blocked = decision.review.is_some();
         let reasons = std::mem::take(&mut decision.reasons);
-        let of = Of { user, won, reasons: &reasons, causes: &causes, enabled, blocked, may_remove };
-        for (linked, effect) in live(user).zip(effects) {
-            self.record(&of, linked, effect, answers, claims, &mut decision);
+        let of = Of { user, won, reasons: &reasons, enabled, blocked, may_remove };
+        let is = |linked: &Linked, other: Option<&Linked>| other.is_some_and(|o| o.person.id == linked.person.id);
+        for (linked, effect) in live(user).zip(effects).filter(|(l, _)| !is(l, course.archive)) {
+            if is(linked, course.beside) {
+                // No rule selects this kind of record any more (ruling 74).
+                let causes: Vec<Cause> = causes.iter().copied().chain([Cause::Unmapped]).collect();
+                let effect = self.effect(&causes, enabled, linked);
+                self.record(&of, linked, effect, &causes, answers, claims, &mut decision);
+            } else {
+                self.record(&of, linked, effect, &causes, answers, claims, &mut decision);
+            }
         }
-        for writing in parts {
-            let mut change = Self::commit(user, *writing, claims, &mut decision);
-            change.reasons.splice(0..0, reasons.iter().cloned());
-            decision.changes.push(change);
+        if let Some(won) = won {
+            let at = decision.changes.len();
+            for writing in course.parts {
+                self.commit(user, won, *writing, answers, claims, &mut decision);
+            }
+            if let Some(linked) = course.archive {
+                // After a record that comes back, whose suffix is free again (ruling 73).
+                self.archive(user, won, &Leaving::linked(linked), answers, claims, &mut decision);
+            }
+            for change in &mut decision.changes[at..] {
+                change.reasons.splice(0..0, reasons.iter().cloned());
+            }
         }
         let of_records = std::mem::replace(&mut decision.reasons, reasons);
         decision.reasons.extend(of_records);
@@ -109,7 +137,12 @@ impl Planner {
         decision
     }
 
-    /// What stands in the way of a selected user; otherwise the records that are still to be made or found for them.
+    fn effect(&self, causes: &[Cause], enabled: bool, linked: &Linked) -> Effect {
+        lifecycle::effect(self.policy.lifecycle.of(linked.person.kind), causes, enabled, linked)
+    }
+
+    /// What stands in the way of a selected user; otherwise the records that are still to be made or found for them, and what
+    /// becomes of one whose kind no rule wants.
     fn obstacle<'a>(
         &self,
         user: &'a UserFacts,
@@ -117,8 +150,8 @@ impl Planner {
         enabled: bool,
         out: bool,
         answers: &'a Answers,
-        claims: &mut Claims,
-    ) -> Result<Vec<Box<Writing<'a>>>, Obstacle<'a>> {
+        claims: &Claims,
+    ) -> Result<Course<'a>, Obstacle<'a>> {
         let rule = &won.compiled.rule;
         let kinds = rule.then.kind.kinds();
         let review = |kind, unclear: Unclear, waits| {
@@ -130,20 +163,35 @@ impl Planner {
             }
         }
         let about = |why, linked: &Linked, evidence| Unclear { why, candidates: vec![linked.person.id], other: None, evidence };
+        let mut course = Course::default();
+        let mut making: Vec<Kind> = kinds.iter().copied().filter(|k| !live(user).any(|l| l.person.kind == *k)).collect();
         if let Some(extra) = live(user).find(|l| !kinds.contains(&l.person.kind)) {
             if out {
-                return Ok(Vec::new());
+                return Ok(course);
             }
             if extra.person.root {
                 return Err(Obstacle::Exempt(extra));
             }
-            let to = kinds.iter().copied().find(|k| *k != extra.person.kind).unwrap_or(extra.person.kind);
-            let evidence = vec![Reason::KindChange { from: extra.person.kind, to }];
-            let waits = vec![Wait::Person(extra.person.id)];
-            return Err(review(to, about(ReviewWhy::KindChange, extra, evidence), waits));
+            let to = extra.person.kind.other();
+            match self.turn(user, &extra.person, to) {
+                Turn::Ask => {
+                    let evidence = vec![Reason::KindChange { from: extra.person.kind, to }];
+                    let waits = vec![Wait::Person(extra.person.id)];
+                    return Err(review(to, about(ReviewWhy::KindChange, extra, evidence), waits));
+                }
+                // Half a change of kind would leave two log-ins, or none.
+                Turn::Archive if !self.may_remove(user) => return Ok(course),
+                Turn::Archive if extra.person.pins(&Field::STATUS) => return Err(Obstacle::Pinned(extra)),
+                Turn::Archive => course.archive = Some(extra),
+                Turn::Beside => course.beside = Some(extra),
+                Turn::Keep => making.clear(),
+            }
         }
         let asks = |l: &&Linked| {
-            lifecycle::is_back(l).is_some() && self.policy.lifecycle.of(l.person.kind).on_return == OnReturn::Review
+            lifecycle::is_back(l).is_some()
+                && course.archive.is_none_or(|a| a.person.id != l.person.id)
+                && self.policy.lifecycle.of(l.person.kind).on_return == OnReturn::Review
+                && !lifecycle::is_answered(user, l)
         };
         if let Some(back) = live(user).find(asks).filter(|_| enabled && !out) {
             let cause = lifecycle::is_back(back).flatten();
@@ -151,24 +199,23 @@ impl Planner {
             let waits = vec![Wait::Person(back.person.id)];
             return Err(review(back.person.kind, about(ReviewWhy::Returned, back, evidence), waits));
         }
-        let mut parts = Vec::new();
-        for kind in kinds.iter().filter(|k| !live(user).any(|l| l.person.kind == **k)) {
-            if !enabled && !self.scope.creates_disabled() {
-                continue;
-            }
-            if !claims.settled() {
-                // Making or finding a record comes after all linked users have said what they release and take.
-                claims.defer(user.key, &user.id);
-                continue;
-            }
-            match self.part(user, won, *kind, answers, claims) {
+        if !enabled && !self.scope.creates_disabled() && !making.is_empty() {
+            // A record that is not made is not in the place of another.
+            course.archive = None;
+            making.clear();
+        }
+        if !claims.settled() && (course.archive.is_some() || !making.is_empty()) {
+            return Err(Obstacle::Later);
+        }
+        for kind in making {
+            match self.part(user, won, kind, answers, claims) {
                 Part::Review(item, waits) => return Err(Obstacle::Review(item, waits)),
                 Part::Failed(draft) => return Err(Obstacle::Failed(draft)),
-                Part::Skip(_) => {}
-                Part::Write(writing) => parts.push(writing),
+                Part::Skip(_) => course.archive = None,
+                Part::Write(writing) => course.parts.push(writing),
             }
         }
-        Ok(parts)
+        Ok(course)
     }
 
     /// Decides one record of a user.
@@ -177,6 +224,7 @@ impl Planner {
         of: &Of<'_>,
         linked: &Linked,
         effect: Effect,
+        causes: &[Cause],
         answers: &Answers,
         claims: &mut Claims,
         decision: &mut Decision,
@@ -203,7 +251,7 @@ impl Planner {
                     draft.put(Some(person), &Field::STATUS, Value::from(Status::Inactive.as_str()));
                 }
                 draft.reasons.push(Reason::Removal { cause, verb: how });
-                stands_for = Self::removal(person, cause, &mut effects);
+                stands_for = Self::removal(person, Some(cause), &mut effects);
                 if matches!(cause, Cause::Deleted | Cause::Missing) {
                     claims.retire(person.id, cause);
                 }
@@ -211,16 +259,18 @@ impl Planner {
             Effect::Persons(_) => draft.reasons.push(Reason::PersonsDecision),
             Effect::Exempt(_) => report_exempt(decision, user, linked),
             Effect::None if !suppressed => {
-                draft.reasons.extend(of.causes.iter().map(|cause| Reason::Ignored { cause: *cause }));
+                draft.reasons.extend(causes.iter().map(|cause| Reason::Ignored { cause: *cause }));
             }
             Effect::None | Effect::Out(_) => {}
         }
         let mut state: Option<LinkState> = None;
         let mut back = false;
-        if let Some(won) = of.won.filter(|w| !of.blocked && w.compiled.rule.then.kind.kinds().contains(&person.kind)) {
-            let Ok(place) = won.compiled.place(person.kind) else { return };
+        // A record whose kind no rule selects keeps up with its user for as long as nothing takes it out of use (ruling 74).
+        let selected = of.won.is_some_and(|w| w.compiled.rule.then.kind.kinds().contains(&person.kind));
+        let follows = selected || matches!(effect, Effect::None | Effect::Exempt(_));
+        if let Some(won) = of.won.filter(|_| !of.blocked && follows) {
             let rule = &won.compiled.rule;
-            let standing = Standing { rule, place };
+            let standing = won.compiled.place(person.kind).ok().filter(|_| selected).map(|place| Standing { rule, place });
             let mappings = self.mappings.of(person.kind);
             let moment = Moment::Linked {
                 changed: link.applied_hash != Some(user.change_hash),
@@ -230,7 +280,7 @@ impl Planner {
             let mut access = person.access || link.deactivated_by.as_ref().is_none_or(|d| !d.by_sync);
             if let Some(cause) = lifecycle::is_back(linked).filter(|_| of.enabled) {
                 let (how, on_return) = lifecycle::comeback(lifecycle, person);
-                if on_return == OnReturn::Reactivate {
+                if on_return == OnReturn::Reactivate || lifecycle::is_answered(user, linked) {
                     back = true;
                     verb = how;
                     access = true;
@@ -240,8 +290,7 @@ impl Planner {
                         draft.put(Some(person), &Field::STATUS, Value::from(Status::Active.as_str()));
                     }
                     // Of two records of one user only the agent has the log-in (ruling 45).
-                    let second = rule.then.kind == RuleKind::AgentAndContact && person.kind == Kind::Contact;
-                    if !person.access && !second {
+                    if !person.access && !is_second(won, person.kind) {
                         draft.put(Some(person), &Field::ACCESS, Value::Bool(true));
                     }
                 }
@@ -251,7 +300,9 @@ impl Planner {
                 draft.reasons.push(Reason::PersonsDecision);
             }
             mappings.merge(user, rule, Some(person), moment, &mut draft);
-            standing.merge(user, Some(person), moment, &link.decided, access, back, &mut draft);
+            if let Some(standing) = &standing {
+                standing.merge(user, Some(person), moment, &link.decided, access, back, &mut draft);
+            }
             let named = self.rename(of, linked, won, moment, answers, claims, &mut draft);
             if let Named::Taken { choices, holder } = named {
                 let (item, waits) = taken(user, won, person.kind, &choices, holder);
@@ -260,16 +311,38 @@ impl Planner {
             }
             let is_as_booked = link.applied_hash == Some(user.change_hash)
                 && link.policy_digest.as_deref() == Some(mappings.stamp())
-                && link.rule.as_ref() == Some(&rule.id)
-                && standing.is_as_decided(&link.decided);
+                && standing.as_ref().is_none_or(|s| link.rule.as_ref() == Some(&rule.id) && s.is_as_decided(&link.decided));
             if !is_as_booked {
-                state = Some(LinkState { grace_since: link.grace_since, ..self.booking(user, person.kind, &standing) });
+                let booked = match &standing {
+                    Some(standing) => self.booking(user, person.kind, standing),
+                    None => LinkState {
+                        applied_hash: Some(user.change_hash),
+                        policy_digest: Some(mappings.stamp().to_owned()),
+                        rule: link.rule.clone(),
+                        decided: link.decided.clone(),
+                        ..LinkState::default()
+                    },
+                };
+                state = Some(LinkState { grace_since: link.grace_since, ..booked });
             }
         }
-        let marker = if suppressed { link.deactivated_by.clone() } else { lifecycle::marker(linked, effect, back, of.causes) };
+        // What the life cycle would have done to a pinned status or access is not done, and is said again next time.
+        let has = |field: &Field| draft.set.contains_key(field);
+        let is_done = match verb {
+            Verb::Deactivate | Verb::Reactivate => has(&Field::STATUS),
+            Verb::RevokeAccess | Verb::GrantAccess => has(&Field::ROLE) || has(&Field::ACCESS),
+            _ => true,
+        };
+        if !is_done {
+            (verb, effects, back) = (Verb::Update, Effects::default(), false);
+            stands_for.clear();
+        }
+        let stays = suppressed || !is_done;
+        let marker = if stays { link.deactivated_by.clone() } else { lifecycle::marker(linked, effect, back, causes) };
         let is_present = user.presence == Presence::Present;
-        let enabled_applied = if is_present && !suppressed { Some(of.enabled) } else { link.enabled_applied };
+        let enabled_applied = if is_present && !stays { Some(of.enabled) } else { link.enabled_applied };
         let is_as_before = state.is_none() && marker == link.deactivated_by && enabled_applied == link.enabled_applied;
+        draft.report_pinned(user);
         decision.reports.append(&mut draft.reports);
         if is_as_before && draft.set.is_empty() {
             decision.reasons.append(&mut draft.reasons);
@@ -289,6 +362,9 @@ impl Planner {
             decision.reasons.append(&mut draft.reasons);
             decision.bookings.push((person.id, state));
             return;
+        }
+        if claims.settled() && (draft.set.contains_key(&Field::EMAIL) || draft.set.contains_key(&Field::USERNAME)) {
+            claims.touch_once(person.id, gives_up(person));
         }
         Self::readdress(user, person, &draft, claims);
         effects.rekey = Self::rekeys(&draft);
@@ -346,7 +422,8 @@ impl Planner {
             draft.kept(&Field::USERNAME, KeptBecause::Root);
             return Named::Fine;
         }
-        let pending = user.review.as_ref().is_some_and(|r| r.why == ReviewWhy::UsernameTaken && !r.dismissed);
+        let pending =
+            user.review.as_ref().is_some_and(|r| r.why == ReviewWhy::UsernameTaken && !r.dismissed && r.kind == person.kind);
         match plan.may_write(person, moment) {
             Ok(()) => {}
             Err(KeptBecause::LocalEdit) if pending => {}
@@ -358,7 +435,7 @@ impl Planner {
                 return Named::Fine;
             }
         }
-        if has.is_some_and(|has| is_same_name(has, first)) {
+        if person.pins(&Field::USERNAME) || has.is_some_and(|has| is_same_name(has, first)) {
             draft.put(Some(person), &Field::USERNAME, Value::from(first.as_str()));
             return Named::Fine;
         }
@@ -381,8 +458,23 @@ impl Planner {
     }
 }
 
+/// How a selected user goes on.
+#[derive(Default)]
+struct Course<'a> {
+    /// Records still to be made, found or brought back.
+    parts: Vec<Box<Writing<'a>>>,
+    /// A record of the other kind that goes into the archive.
+    archive: Option<&'a Linked>,
+    /// One that stays, though no rule selects its kind (ruling 74).
+    beside: Option<&'a Linked>,
+}
+
 /// What keeps a selected user from being brought up to date.
 enum Obstacle<'a> {
+    /// It must first be known what all linked users release and take.
+    Later,
+    /// The record that would go into the archive is pinned.
+    Pinned(&'a Linked),
     Review(Box<ReviewItem>, Vec<Wait>),
     /// The root record is left alone altogether (ruling 77).
     Exempt(&'a Linked),

@@ -15,6 +15,8 @@ use model::{ClientId, Kind, PersonId, SourceId, Status, TenantKey};
 pub(crate) enum Found<'a> {
     /// This record.
     One(Match<'a>),
+    /// A free record, but of the other kind (ruling 48).
+    OtherKind(Match<'a>),
     /// A person must say.
     Unclear(Unclear),
     /// Nobody has any of the user's addresses.
@@ -30,6 +32,14 @@ pub(crate) struct Match<'a> {
     pub(crate) reactivate: bool,
     /// The link moves here from a user who is gone (ruling 54).
     pub(crate) moved: bool,
+}
+
+impl Match<'_> {
+    /// The question to a person that a record of the other kind is (ruling 48).
+    pub(crate) fn kind_change(&self, to: Kind) -> Unclear {
+        let evidence = vec![self.reason.clone(), Reason::KindChange { from: to.other(), to }];
+        Unclear { why: ReviewWhy::KindChange, candidates: vec![self.candidate.person.id], other: None, evidence }
+    }
 }
 
 /// Why no record can be chosen.
@@ -54,7 +64,7 @@ pub(crate) struct Search<'a> {
 
 /// A record that has an address, once this plan is applied so far.
 #[derive(Debug)]
-struct Hit<'a> {
+pub(crate) struct Hit<'a> {
     person: PersonId,
     kind: Kind,
     client: Option<ClientId>,
@@ -62,12 +72,37 @@ struct Hit<'a> {
     /// The user it is linked to, who stands in the way.
     other: Option<SourceId>,
     /// It was linked to a user who is gone, and sync itself took it out of use.
-    moved: bool,
+    pub(crate) moved: bool,
     candidate: Option<&'a Candidate>,
 }
 
-impl Hit<'_> {
-    fn is_free(&self) -> bool {
+impl<'a> Hit<'a> {
+    /// A record that the store told of, once this plan is applied so far.
+    pub(crate) fn of(user: &UserFacts, tenant: TenantKey, candidate: &'a Candidate, claims: &Claims) -> Self {
+        let person = &candidate.person;
+        let retired = claims.is_retired(person.id);
+        let gone = |p| matches!(p, Presence::Deleted | Presence::Missing);
+        let moved = candidate.linked.as_ref().is_some_and(|l| {
+            l.tenant == tenant && gone(l.presence) && (retired || (l.deactivated_by_sync && person.status == Status::Inactive))
+        });
+        let linked = candidate.linked.as_ref().filter(|l| !moved && l.user != user.key).map(|l| l.source_id.clone());
+        Self {
+            person: person.id,
+            kind: person.kind,
+            client: person.client,
+            active: person.status == Status::Active && !retired,
+            other: claims.linked_to(person.id).filter(|id| **id != user.id).cloned().or(linked),
+            moved,
+            candidate: Some(candidate),
+        }
+    }
+
+    /// The user who stands in the way.
+    pub(crate) fn linked_to(&self) -> Option<&SourceId> {
+        self.other.as_ref()
+    }
+
+    pub(crate) fn is_free(&self) -> bool {
         self.other.is_none()
     }
 }
@@ -105,7 +140,7 @@ impl Search<'_> {
                 return found;
             }
         }
-        (0..met.len()).find_map(|at| self.of_other_kind(&met, at)).map_or(Found::Nobody, Found::Unclear)
+        (0..met.len()).find_map(|at| self.of_other_kind(&met, at)).unwrap_or(Found::Nobody)
     }
 
     /// Records with an address: as the store told, less what linked users' changes release, plus what they take (ruling 55).
@@ -114,7 +149,7 @@ impl Search<'_> {
         let told = answers.addresses.get(key).into_iter().flatten().filter(|c| {
             c.usable() && !claims.has_released(hash, c.person.id) && c.linked.as_ref().is_none_or(|l| l.user != user.key)
         });
-        let mut hits: Vec<Hit<'a>> = told.map(|c| self.hit(c, claims)).collect();
+        let mut hits: Vec<Hit<'a>> = told.map(|c| Hit::of(user, self.tenant, c, claims)).collect();
         for (taken, id, by) in claims.takers(hash) {
             if by != user.key && !hits.iter().any(|h| h.person == taken.person) {
                 hits.push(Hit {
@@ -130,27 +165,6 @@ impl Search<'_> {
         }
         hits.sort_by_key(|h| h.person);
         hits
-    }
-
-    fn hit<'a>(&self, candidate: &'a Candidate, claims: &Claims) -> Hit<'a> {
-        let person = &candidate.person;
-        let retired = claims.is_retired(person.id);
-        let gone = |p| matches!(p, Presence::Deleted | Presence::Missing);
-        let moved = candidate.linked.as_ref().is_some_and(|l| {
-            l.tenant == self.tenant
-                && gone(l.presence)
-                && (retired || (l.deactivated_by_sync && person.status == Status::Inactive))
-        });
-        let by_store = candidate.linked.as_ref().filter(|_| !moved).map(|l| l.source_id.clone());
-        Hit {
-            person: person.id,
-            kind: person.kind,
-            client: person.client,
-            active: person.status == Status::Active && !retired,
-            other: claims.linked_to(person.id).cloned().or(by_store),
-            moved,
-            candidate: Some(candidate),
-        }
     }
 
     fn is_own(&self, hit: &Hit<'_>) -> bool {
@@ -188,20 +202,16 @@ impl Search<'_> {
     }
 
     /// One record of the other kind has the address: the rules want another kind of record for this person (ruling 48).
-    fn of_other_kind(&self, met: &[Met<'_>], at: usize) -> Option<Unclear> {
+    fn of_other_kind<'a>(&self, met: &[Met<'a>], at: usize) -> Option<Found<'a>> {
         let here = &met[at];
-        let others: Vec<&Hit<'_>> = here.hits.iter().filter(|h| h.kind != self.kind).collect();
-        let free: Vec<&Hit<'_>> = others.iter().copied().filter(|h| h.is_free()).collect();
+        let others: Vec<&Hit<'a>> = here.hits.iter().filter(|h| h.kind != self.kind).collect();
+        let free: Vec<&Hit<'a>> = others.iter().copied().filter(|h| h.is_free()).collect();
         match (free.as_slice(), others.as_slice()) {
             // Who becomes both has the other kind matched on its own; only somebody else's record is in the way (ruling 51).
             ([_, ..], _) if !self.other_kind => None,
-            ([_], _) => {
-                let mut item = unclear(ReviewWhy::KindChange, here, &free);
-                item.evidence.push(Reason::KindChange { from: self.kind.other(), to: self.kind });
-                Some(item)
-            }
-            ([_, _, ..], _) => Some(unclear(ReviewWhy::AmbiguousMatch, here, &free)),
-            ([], [_, ..]) => Some(unclear(ReviewWhy::AlreadyLinked, here, &others)),
+            ([one], _) => self.link(met, at, one, false).map(Found::OtherKind),
+            ([_, _, ..], _) => Some(Found::Unclear(unclear(ReviewWhy::AmbiguousMatch, here, &free))),
+            ([], [_, ..]) => Some(Found::Unclear(unclear(ReviewWhy::AlreadyLinked, here, &others))),
             ([], []) => None,
         }
     }

@@ -31,6 +31,9 @@ pub(crate) struct FieldPlan {
     stamp: String,
 }
 
+/// How much of a value a report shows, in characters: enough to know it by.
+const SHOWN: usize = 100;
+
 /// Hexadecimal digits of a mapping's stamp: 24 bits, so that a change goes unnoticed once in 16 million.
 const STAMP: usize = 6;
 
@@ -85,12 +88,19 @@ pub(crate) struct Draft {
     pub(crate) reports: Vec<Report>,
     /// A mandatory field is bad at creation: nothing is created.
     pub(crate) failed: bool,
+    /// Fields that would have been written and are pinned.
+    pinned: Vec<(Field, Value)>,
 }
 
 impl Draft {
-    /// Sets a field, remembering what it replaces.
+    /// Sets a field, remembering what it replaces; a pinned one is left, and only told.
     pub(crate) fn put(&mut self, record: Option<&Person>, field: &Field, value: Value) {
         if let Some(record) = record {
+            if record.pins(field) {
+                self.kept(field, KeptBecause::Pinned);
+                self.pinned.push((field.clone(), value));
+                return;
+            }
             self.before.insert(field.clone(), record.get(field));
         }
         self.set.insert(field.clone(), value);
@@ -102,6 +112,15 @@ impl Draft {
 
     pub(crate) fn report(&mut self, user: &UserFacts, field: Option<&Field>, why: ReportWhy, detail: String) {
         self.reports.push(Report { user: user.key, source_id: user.id.clone(), field: field.cloned(), why, detail });
+    }
+
+    /// Reports what the pinned fields would have become.
+    pub(crate) fn report_pinned(&mut self, user: &UserFacts) {
+        for (field, value) in std::mem::take(&mut self.pinned) {
+            let value: String = value.as_str().map_or_else(|| value.to_string(), str::to_owned).chars().take(SHOWN).collect();
+            let detail = format!("{field} is pinned; without that it would have become {value:?}.");
+            self.report(user, Some(&field), ReportWhy::Pinned, detail);
+        }
     }
 
     fn unfit(&mut self, user: &UserFacts, field: &Field, unfit: Unfit) {

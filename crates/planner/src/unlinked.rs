@@ -2,6 +2,7 @@
 
 use crate::claims::{Claims, Wish};
 use crate::decide::{Plain, Planner, Selection, review_item, unresolved, wait_for};
+use crate::kind_change::{self, Leaving, Turn};
 use crate::lifecycle;
 use crate::linked::taken;
 use crate::matching::{self, Found, Match, Search, Unclear};
@@ -12,12 +13,12 @@ use crate::standing::Standing;
 use crate::username;
 use crate::write::{email_key, is_same_name};
 use model::address::AddressKey;
-use model::facts::{Answers, Candidate, UserFacts};
+use model::facts::{Answers, Choice, UserFacts};
 use model::plan::{self, Change, Decision, Effects, LinkState, Outcome, ReviewItem, Verb, Wait};
-use model::policy::{OnLink, OnNone, RuleKind};
+use model::policy::{OnInactive, OnLink, OnNone, RuleKind};
 use model::reason::{Cause, KeptBecause, Reason, ReviewWhy};
 use model::records::{Deactivated, Person};
-use model::{Field, Kind, Status, Value, text};
+use model::{Field, Kind, PersonId, Status, UserKey, Value, text};
 
 /// What is decided about one of a user's records that is not linked yet.
 pub(crate) enum Part<'a> {
@@ -31,25 +32,44 @@ pub(crate) enum Part<'a> {
 
 /// A record to be linked or created, decided but not yet claimed.
 pub(crate) struct Writing<'a> {
-    kind: Kind,
-    verb: Verb,
-    candidate: Option<&'a Candidate>,
-    rule: model::RuleId,
-    draft: Draft,
-    effects: Effects,
-    state: LinkState,
-    stands_for: Vec<String>,
+    pub(crate) kind: Kind,
+    pub(crate) verb: Verb,
+    /// The record; none for a new one.
+    pub(crate) person: Option<&'a Person>,
+    /// Somebody else whose link to it ends (ruling 54).
+    pub(crate) unlink: Option<UserKey>,
+    pub(crate) rule: model::RuleId,
+    pub(crate) draft: Draft,
+    pub(crate) effects: Effects,
+    pub(crate) state: LinkState,
+    pub(crate) stands_for: Vec<String>,
     /// The username it takes.
-    name: Option<Wish>,
-    /// The link moves here from a user who is gone.
-    moved: bool,
+    pub(crate) name: Option<Wish>,
+    /// A free record of the other kind that goes into the archive beside it (ruling 48).
+    pub(crate) archive: Option<Match<'a>>,
+}
+
+/// How a record to be created came about.
+enum Making<'a> {
+    /// Nobody has any of the user's addresses.
+    NoMatch,
+    /// A person chose a new record (ruling 13).
+    Chosen,
+    /// In the place of a record of the other kind, or beside it (ruling 48).
+    InPlaceOf(Match<'a>),
+    Beside(Match<'a>),
 }
 
 impl Planner {
     /// Decides a user who has no record.
     pub(crate) fn unlinked(&self, user: &UserFacts, answers: &Answers, claims: &mut Claims) -> Decision {
-        let selection = self.select(user);
         let mut decision = Decision::plain(user, plan::Standing { outcome: Outcome::Synced, excluded_by: None, rule: None });
+        if !claims.settled() {
+            // Only archived records are linked to them: making one comes after all linked users have spoken.
+            claims.defer(user.key, &user.id);
+            return decision;
+        }
+        let selection = self.select(user);
         decision.reasons = self.explain(&selection);
         let won = match selection {
             Selection::Rule(won) => won,
@@ -90,9 +110,10 @@ impl Planner {
             }
         }
         for writing in parts {
-            let mut change = Self::commit(user, *writing, claims, &mut decision);
+            self.commit(user, &won, *writing, answers, claims, &mut decision);
+        }
+        for change in &mut decision.changes {
             change.reasons.splice(0..0, decision.reasons.iter().cloned());
-            decision.changes.push(change);
         }
         decision
     }
@@ -100,7 +121,7 @@ impl Planner {
     /// Decides one record of a user. Nothing is claimed yet: a second part may still hold both (ruling 45).
     pub(crate) fn part<'a>(
         &self,
-        user: &UserFacts,
+        user: &'a UserFacts,
         won: &Won<'_>,
         kind: Kind,
         answers: &'a Answers,
@@ -116,6 +137,19 @@ impl Planner {
             Ok(place) => place,
             Err(reference) => return review(unresolved(), vec![Wait::Client(reference.to_owned())]),
         };
+        let standing = Standing { rule, place };
+        match user.resolution.filter(|r| r.kind == kind).map(|r| r.choice) {
+            Some(Choice::Create) => return self.create(user, won, kind, standing, Making::Chosen, answers, claims),
+            Some(Choice::Link(record)) => {
+                if let Some(found) = self.chosen(user, record, answers, claims) {
+                    return self.link(user, won, kind, standing, found, answers, claims);
+                }
+            }
+            None => {}
+        }
+        if let Some(linked) = kind_change::restorable(user, kind) {
+            return self.restore(user, won, linked, standing, answers, claims);
+        }
         let search = Search {
             policy: &self.policy,
             tenant: self.tenant.tenant,
@@ -127,9 +161,21 @@ impl Planner {
         let tried = || Reason::NoMatch { keys: vec!["email".into()] };
         match search.run(user, answers, claims) {
             Found::Unclear(unclear) => review(unclear, waits()),
-            Found::One(found) => self.link(user, won, Standing { rule, place }, found, answers, claims),
+            Found::One(found) => self.link(user, won, kind, standing, found, answers, claims),
+            Found::OtherKind(found) => {
+                let person = &found.candidate.person;
+                // A root record is left alone altogether, and one whose status is pinned too; neither is to have a second log-in.
+                let making = match self.turn(user, person, kind) {
+                    Turn::Archive if self.may_remove(user) && !person.root && !person.pins(&Field::STATUS) => {
+                        Making::InPlaceOf(found)
+                    }
+                    Turn::Beside if !person.root => Making::Beside(found),
+                    _ => return review(found.kind_change(kind), waits()),
+                };
+                self.create(user, won, kind, standing, making, answers, claims)
+            }
             Found::Nobody => match self.policy.matching.on_none {
-                OnNone::Create => self.create(user, won, kind, Standing { rule, place }, answers, claims),
+                OnNone::Create => self.create(user, won, kind, standing, Making::NoMatch, answers, claims),
                 OnNone::Skip => Part::Skip(vec![tried()]),
                 OnNone::Review => {
                     let evidence = vec![tried()];
@@ -145,12 +191,31 @@ impl Planner {
         won: &Won<'_>,
         kind: Kind,
         standing: Standing<'_>,
+        making: Making<'a>,
         answers: &Answers,
         claims: &Claims,
     ) -> Part<'a> {
         let rule = standing.rule;
         let mut draft = Draft::default();
-        draft.reasons.push(Reason::NoMatch { keys: vec!["email".into()] });
+        let chosen = matches!(making, Making::Chosen);
+        let archive = match making {
+            Making::NoMatch => {
+                draft.reasons.push(Reason::NoMatch { keys: vec!["email".into()] });
+                None
+            }
+            Making::Chosen => {
+                draft.reasons.push(Reason::ChosenNew);
+                None
+            }
+            Making::InPlaceOf(found) => {
+                draft.reasons.extend(found.kind_change(kind).evidence);
+                Some(found)
+            }
+            Making::Beside(found) => {
+                draft.reasons.extend(found.kind_change(kind).evidence);
+                None
+            }
+        };
         let mut state = self.booking(user, kind, &standing);
         self.mappings.of(kind).merge(user, rule, None, Moment::Create, &mut draft);
         standing.merge(user, None, Moment::Create, &state.decided, true, false, &mut draft);
@@ -162,7 +227,8 @@ impl Planner {
             // Of two records of one user only the agent has the log-in (ruling 45).
             draft.put(None, &Field::ACCESS, Value::Bool(false));
         }
-        let name = match self.new_name(user, won, kind, None, Moment::Create, answers, claims, &mut draft) {
+        let leaving = archive.as_ref().map(|found| found.candidate.person.id);
+        let name = match self.new_name(user, won, kind, None, leaving, Moment::Create, answers, claims, &mut draft) {
             Ok(name) => name,
             Err((item, waits)) if !draft.failed => return Part::Review(item, waits),
             Err(_) => None,
@@ -170,7 +236,8 @@ impl Planner {
         if draft.failed {
             return Part::Failed(Box::new(draft));
         }
-        if let Some(other) = email_key(&draft).and_then(|key| claims.created_with(key, user.key)) {
+        let created = || email_key(&draft).and_then(|key| claims.created_with(key, user.key));
+        if let Some(other) = if chosen { None } else { created() } {
             let waits = wait_for(Some(other)).into_iter();
             let waits = waits.chain(matching::keys(user).map(|k| Wait::Address(k.as_str().to_owned()))).collect();
             let unclear = Unclear {
@@ -184,21 +251,37 @@ impl Planner {
         Part::Write(Box::new(Writing {
             kind,
             verb: Verb::Create,
-            candidate: None,
+            person: None,
+            unlink: None,
             rule: rule.id.clone(),
             draft,
             effects: Effects::default(),
             state,
             stands_for: Vec::new(),
             name,
-            moved: false,
+            archive,
         }))
     }
 
+    /// The record that a person chose, unless somebody else has it by now.
+    fn chosen<'a>(&self, user: &UserFacts, record: PersonId, answers: &'a Answers, claims: &Claims) -> Option<Match<'a>> {
+        let candidate = answers.records.get(&record)?;
+        let hit = matching::Hit::of(user, self.tenant.tenant, candidate, claims);
+        if !candidate.usable() || !hit.is_free() {
+            return None;
+        }
+        let by_policy = self.policy.matching.on_inactive == OnInactive::Reactivate;
+        // Somebody who is back was asked about, and the answer is yes.
+        let reactivate = hit.moved || by_policy;
+        Some(Match { candidate, reason: Reason::ChosenRecord { record }, reactivate, moved: hit.moved })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what is wanted, what was found, and what is known of others")]
     fn link<'a>(
         &self,
         user: &UserFacts,
         won: &Won<'_>,
+        wanted: Kind,
         standing: Standing<'_>,
         found: Match<'a>,
         answers: &Answers,
@@ -225,7 +308,7 @@ impl Planner {
                 let cause = if out { Cause::Disabled } else { Cause::Deleted };
                 draft.put(Some(person), &Field::STATUS, Value::from(Status::Inactive.as_str()));
                 draft.reasons.push(Reason::Removal { cause, verb: Verb::Deactivate });
-                stands_for = Self::removal(person, cause, &mut effects);
+                stands_for = Self::removal(person, Some(cause), &mut effects);
                 state.deactivated_by = Some(Deactivated { by_sync: true, cause: Some(cause) });
             }
             (false, false) => {
@@ -249,39 +332,43 @@ impl Planner {
         }
         self.mappings.of(kind).merge(user, standing.rule, Some(person), moment, &mut draft);
         let access = person.access || !found.moved || returning;
-        standing.merge(user, Some(person), moment, &state.decided, access, returning, &mut draft);
-        let name = match self.new_name(user, won, kind, Some(person), moment, answers, claims, &mut draft) {
+        if kind == wanted {
+            standing.merge(user, Some(person), moment, &state.decided, access, returning, &mut draft);
+        }
+        let name = match self.new_name(user, won, kind, Some(person), None, moment, answers, claims, &mut draft) {
             Ok(name) => name,
             Err((item, waits)) => return Part::Review(item, waits),
         };
         Part::Write(Box::new(Writing {
             kind,
             verb: Verb::Link,
-            candidate: Some(found.candidate),
+            person: Some(person),
+            unlink: found.candidate.linked.as_ref().filter(|_| found.moved).map(|l| l.user),
             rule: standing.rule.id.clone(),
             draft,
             effects,
             state,
             stands_for,
             name,
-            moved: found.moved,
+            archive: None,
         }))
     }
 
     /// A user who is disabled already gets an inactive record, where the policy says that disabling deactivates (ruling 32).
-    fn is_out(&self, user: &UserFacts, kind: Kind) -> bool {
+    pub(crate) fn is_out(&self, user: &UserFacts, kind: Kind) -> bool {
         !scope::is_enabled(user) && lifecycle::disabled_deactivates(self.policy.lifecycle.of(kind))
     }
 
     /// Brings the username into the draft of a record that is created or linked, and says which one it takes. A user whose username
     /// belongs to somebody else is a question to a person, and nothing is written (ruling 53).
     #[expect(clippy::too_many_arguments, reason = "the username is the one field that other users have a say in")]
-    fn new_name(
+    pub(crate) fn new_name(
         &self,
         user: &UserFacts,
         won: &Won<'_>,
         kind: Kind,
         record: Option<&Person>,
+        leaving: Option<PersonId>,
         moment: Moment<'_>,
         answers: &Answers,
         claims: &Claims,
@@ -313,9 +400,14 @@ impl Planner {
                 draft.kept(&Field::USERNAME, because);
                 return Ok(None);
             }
+            if person.pins(&Field::USERNAME) {
+                draft.put(record, &Field::USERNAME, Value::from(first.as_str()));
+                return Ok(None);
+            }
         }
+        let own = record.map(|r| r.id).or(leaving);
         for (level, name) in choices.iter().enumerate() {
-            let wish = username::wish(user, name, record.map(|r| r.id), answers);
+            let wish = username::wish(user, name, own, answers);
             if claims.holder(user.key, &wish).is_none() {
                 if level > 0 {
                     draft.reasons.push(Reason::DomainAppended { username: first.clone() });
@@ -324,15 +416,22 @@ impl Planner {
                 return Ok(Some(wish));
             }
         }
-        let holder = claims.holder(user.key, &username::wish(user, first, record.map(|r| r.id), answers));
+        let holder = claims.holder(user.key, &username::wish(user, first, own, answers));
         let (item, waits) = taken(user, won, kind, &choices, holder);
         Err((Box::new(item), waits))
     }
 
-    /// Claims what a record takes and releases, and makes its change.
-    pub(crate) fn commit(user: &UserFacts, writing: Writing<'_>, claims: &mut Claims, decision: &mut Decision) -> Change {
-        let Writing { kind, verb, candidate, rule, draft, effects, state, stands_for, name, moved } = writing;
-        let person = candidate.map(|c| &*c.person);
+    /// Claims what a record takes and releases, and adds its change; one that goes into the archive beside it comes after.
+    pub(crate) fn commit(
+        &self,
+        user: &UserFacts,
+        won: &Won<'_>,
+        writing: Writing<'_>,
+        answers: &Answers,
+        claims: &mut Claims,
+        decision: &mut Decision,
+    ) {
+        let Writing { kind, verb, person, unlink, rule, mut draft, effects, state, stands_for, name, archive } = writing;
         if let Some(wish) = name {
             let old = person.map(|p| (p.id, p.username.as_deref().map(username::key)));
             claims.take_first(user.key, &user.id, old, &[wish]);
@@ -340,8 +439,12 @@ impl Planner {
         match person {
             Some(person) => {
                 Self::readdress(user, person, &draft, claims);
-                claims.touch(gives_up(person));
-                claims.link(person.id, user.key, &user.id);
+                claims.touch_once(person.id, gives_up(person));
+                if verb == Verb::Restore {
+                    claims.restore(person.id, kind_change::keys(person.username.as_deref(), person.email.as_deref()));
+                } else {
+                    claims.link(person.id, user.key, &user.id);
+                }
                 if claims.is_retired(person.id) {
                     decision.replaces.push(person.id);
                 }
@@ -352,8 +455,9 @@ impl Planner {
                 }
             }
         }
+        draft.report_pinned(user);
         decision.reports.extend(draft.reports);
-        Change {
+        decision.changes.push(Change {
             verb,
             kind,
             user: user.key,
@@ -365,15 +469,18 @@ impl Planner {
             set: draft.set,
             reasons: draft.reasons,
             link: Some(state),
-            unlink: candidate.and_then(|c| c.linked.as_ref()).filter(|_| moved).map(|l| l.user),
+            unlink,
             effects,
             stands_for,
+        });
+        if let Some(found) = archive {
+            self.archive(user, won, &Leaving::found(&found), answers, claims, decision);
         }
     }
 }
 
 /// What waiting users may find changed once a record is linked.
-fn gives_up(person: &Person) -> impl Iterator<Item = Wait> {
+pub(crate) fn gives_up(person: &Person) -> impl Iterator<Item = Wait> {
     let more = person.fields.get(&Field::ADDITIONAL_EMAILS).and_then(Value::as_array);
     let addresses = person.email.as_deref().into_iter().chain(more.into_iter().flatten().filter_map(Value::as_str));
     let addresses = addresses.filter_map(AddressKey::of).map(|k| Wait::Address(k.as_str().to_owned()));
@@ -381,6 +488,6 @@ fn gives_up(person: &Person) -> impl Iterator<Item = Wait> {
     addresses.chain(username).chain([Wait::Person(person.id)])
 }
 
-fn is_second(won: &Won<'_>, kind: Kind) -> bool {
+pub(crate) fn is_second(won: &Won<'_>, kind: Kind) -> bool {
     won.compiled.rule.then.kind == RuleKind::AgentAndContact && kind == Kind::Contact
 }

@@ -9,8 +9,9 @@ use model::address::AddressKey;
 use model::attributes::Hash;
 use model::facts::UserFacts;
 use model::plan::{Effects, LinkState};
+use model::reason::Cause;
 use model::records::Person;
-use model::{Field, Kind, Value, address, text};
+use model::{Field, Kind, Status, Value, address, text};
 
 /// What became of a username.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,13 +54,17 @@ impl Planner {
 
     /// Tells the claims which addresses a record gives up and takes with a draft.
     pub(crate) fn readdress(user: &UserFacts, record: &Person, draft: &Draft, claims: &mut Claims) {
+        let was_archived = record.status == Status::Archived;
+        let is_archived = draft.set.get(&Field::STATUS).is_some_and(|s| s == Status::Archived.as_str());
         let touched = draft.set.contains_key(&Field::EMAIL) || draft.set.contains_key(&Field::ADDITIONAL_EMAILS);
-        if !touched {
+        if !touched && !was_archived && !is_archived {
             return;
         }
         let value = |field: &Field| draft.set.get(field).cloned().unwrap_or_else(|| record.get(field));
-        let before = address_keys(&record.get(&Field::EMAIL), &record.get(&Field::ADDITIONAL_EMAILS));
-        let after = address_keys(&value(&Field::EMAIL), &value(&Field::ADDITIONAL_EMAILS));
+        // Nobody is matched by the addresses of an archived record.
+        let keys = |archived: bool, email: &Value, more: &Value| if archived { Vec::new() } else { address_keys(email, more) };
+        let before = keys(was_archived, &record.get(&Field::EMAIL), &record.get(&Field::ADDITIONAL_EMAILS));
+        let after = keys(is_archived, &value(&Field::EMAIL), &value(&Field::ADDITIONAL_EMAILS));
         let client = draft.set.get(&Field::CLIENT).and_then(Value::as_i64).map(model::ClientId).or(record.client);
         let change = Readdressed {
             person: record.id,
@@ -72,9 +77,9 @@ impl Planner {
     }
 
     /// What a removal means to the guard.
-    pub(crate) fn removal(record: &Person, cause: model::reason::Cause, effects: &mut Effects) -> Vec<String> {
+    pub(crate) fn removal(record: &Person, cause: Option<Cause>, effects: &mut Effects) -> Vec<String> {
         effects.removal = record.status == model::Status::Active;
-        effects.cause = Some(cause);
+        effects.cause = cause;
         let mut names = record.stands_for.clone();
         if record.tickets > 0 {
             names.push(if record.tickets == 1 { "1 ticket".to_owned() } else { format!("{} tickets", record.tickets) });

@@ -149,7 +149,9 @@ proptest! {
         if let Ok(scenarios) = policy::scenario::parse("hostile.yaml", &text) {
             let result = run_scenario(&scenarios[0], &mut objections);
             arrives_whole(&result, &users)?;
-            prop_assert!(result.steps[1].shown.changes.is_empty(), "planned again: {:?}", result.steps[1].shown.changes);
+            let again = &result.steps[1].shown.changes;
+            // Taking records into the archive can be more than the guard lets pass; then the plan waits, and is the same again.
+            prop_assert!(again.is_empty() || result.steps[0].shown.held, "planned again: {again:?}");
         }
     }
 

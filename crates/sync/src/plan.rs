@@ -100,7 +100,11 @@ impl Job {
     /// Decides one batch and stores what was decided.
     async fn decide(&mut self, pass: &mut Passes<'_>, which: Pass, batch: Vec<UserFacts>) -> Result<()> {
         let questions = pass.planner.questions(&batch);
-        let answers = self.store.answer(self.tenant.key, &questions).await?;
+        let mut answers = self.store.answer(self.tenant.key, &questions).await?;
+        for round in 0.. {
+            let Some(more) = pass.planner.further(&batch, &answers, round) else { break };
+            answers.extend(self.store.answer(self.tenant.key, &more).await?);
+        }
         let decisions = pass.planner.decide(&batch, &answers, &mut pass.claims);
         if which == Pass::Again {
             pass.hash.forget_users(batch.iter().map(|user| user.key));

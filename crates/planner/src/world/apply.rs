@@ -6,6 +6,12 @@ use model::plan::{Change, Verb};
 impl World {
     /// Writes a plan into the records; what it removes goes into the ledger.
     pub(super) fn apply(&mut self, plan: &Pending, approved: bool) {
+        self.write_plan(plan, approved);
+        self.seen = self.look();
+    }
+
+    /// The records' part of that. A plan of one user says nothing about what the source looks like.
+    pub(super) fn write_plan(&mut self, plan: &Pending, approved: bool) {
         for change in &plan.changes {
             self.apply_change(change, approved);
         }
@@ -15,7 +21,6 @@ impl World {
                 self.psa.link(*person, user, &id, state.clone());
             }
         }
-        self.seen = self.look();
     }
 
     fn apply_change(&mut self, change: &Change, approved: bool) {

@@ -7,6 +7,7 @@ mod edit;
 mod judge;
 mod plan;
 mod records;
+mod resolve;
 mod shown;
 
 pub use judge::Failure;
@@ -171,6 +172,7 @@ impl World {
             (Some(Verdict::Reject), Some(plan)) => self.reject(&plan),
             (Some(_), None) => failures.push(Failure::at(&step.at, "no plan is held, so there is nothing to approve or reject")),
         }
+        failures.extend(self.resolve(&step.resolve));
         if let Some(policy) = &step.policy {
             self.policy = policy.clone();
         }

@@ -8,7 +8,7 @@ use model::address::AddressKey;
 use model::attributes::Hash;
 use model::directory::Presence;
 use model::facts::{Answers, Candidate, CandidateLink, GroupFacts, Questions, ReviewFacts, TenantFacts, UserFacts};
-use model::plan::{Decision, Hold, Report, Weights};
+use model::plan::{Change, Decision, Hold, Report, Verb, Weights};
 use model::policy::ClientRef;
 use model::reason::Cause;
 use model::run::RunKind;
@@ -23,7 +23,7 @@ const BATCH: usize = 64;
 const WINDOW: i64 = 24 * 60 * 60 * 1000;
 
 /// A plan with everything there is to say about it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Planned {
     pub(crate) pending: Pending,
     pub(crate) decisions: Vec<Decision>,
@@ -67,6 +67,22 @@ impl World {
         let order: Vec<SourceId> = self.directory.users.keys().cloned().collect();
         let Decided { linked: mut decisions, unlinked, users, answers } = self.decide(&planner, &order, BATCH);
         decisions.extend(unlinked);
+        let mut planned = self.gather(decisions);
+        for decision in &planned.decisions {
+            match &decision.review {
+                Some(item) => self.reviews.insert(decision.user, item.clone()),
+                // What was dismissed is remembered for as long as nobody re-opens it.
+                None if self.dismissed.contains(&decision.user) => continue,
+                None => self.reviews.remove(&decision.user),
+            };
+        }
+        planned.weights = self.weigh(&planner, &planned.pending, first, absentees);
+        planned.holds = guard::weigh(&self.policy.policy.guard, &planned.weights);
+        Planned { users, answers, ..planned }
+    }
+
+    /// What is to be written, from what was decided.
+    pub(super) fn gather(&self, decisions: Vec<Decision>) -> Planned {
         // A record that another user takes over is not taken out of use first.
         let replaced: HashSet<PersonId> = decisions.iter().flat_map(|d| d.replaces.iter().copied()).collect();
         let mut pending = Pending::default();
@@ -75,14 +91,8 @@ impl World {
                 |record: Option<PersonId>| record.is_some_and(|r| replaced.contains(&r) && !decision.replaces.contains(&r));
             pending.changes.extend(decision.changes.iter().filter(|c| !taken_over(c.record)).cloned());
             pending.bookings.extend(decision.bookings.iter().filter(|(r, _)| !taken_over(Some(*r))).cloned());
-            match &decision.review {
-                Some(item) => self.reviews.insert(decision.user, item.clone()),
-                None => self.reviews.remove(&decision.user),
-            };
         }
-        let weights = self.weigh(&planner, &pending, first, absentees);
-        let holds = guard::weigh(&self.policy.policy.guard, &weights);
-        Planned { pending, decisions, holds, weights, users, answers }
+        Planned { pending, decisions, ..Planned::default() }
     }
 
     /// Runs the planner over users in any order and any batch size: first those with records, then the others by id.
@@ -97,9 +107,9 @@ impl World {
         let mut run = |users: &[UserFacts], claims: &mut Claims| -> Vec<Decision> {
             let mut decisions = Vec::with_capacity(users.len());
             for users in users.chunks(batch.max(1)) {
-                let answers = index.answer(&planner.questions(users));
+                let answers = index.all(planner, users);
                 decisions.extend(planner.decide(users, &answers, claims));
-                all.absorb(answers);
+                all.extend(answers);
             }
             decisions
         };
@@ -124,6 +134,11 @@ impl World {
         }
         let users = linked.into_iter().chain(unlinked).collect();
         Decided { linked: first, unlinked: second, users, answers: all }
+    }
+
+    /// What the planner asks about some users, answered.
+    pub(super) fn answers(&self, planner: &Planner, users: &[UserFacts]) -> Answers {
+        Index::of(self).all(planner, users)
     }
 
     /// The policy made ready for what the directory holds now.
@@ -167,6 +182,7 @@ impl World {
         let user = self.directory.users.get(id)?;
         let review = self.reviews.get(&user.key).map(|item| ReviewFacts {
             why: item.why,
+            kind: item.kind,
             dismissed: self.dismissed.contains(&user.key),
             candidates: item.candidates.clone(),
             other: item.other.clone(),
@@ -237,19 +253,34 @@ impl World {
     }
 
     fn weigh(&self, planner: &Planner, pending: &Pending, first_plan: bool, absentees: i64) -> Weights {
-        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let changes = &pending.changes;
-        let with = |wanted: fn(&model::plan::Change) -> bool| count(changes.iter().filter(|c| wanted(c)).count());
+        let removals_of = |rule: &RuleId| {
+            // Who is in no rule any more, or in one that wants another kind of record.
+            let follows = |c: &&Change| c.effects.removal && c.effects.cause.is_none_or(|cause| cause == Cause::Unmapped);
+            let of_rule = |c: &&Change| c.link.as_ref().and_then(|l| l.rule.as_ref()) == Some(rule);
+            count(changes.iter().filter(follows).filter(of_rule).count())
+        };
+        Weights {
+            mirror_before: count(self.seen.present.len()),
+            mirror_after: count(self.directory.present().count()),
+            absentees,
+            lost_groups: guard::lost(&self.seen.groups, &self.rule_groups(planner), removals_of),
+            first_plan,
+            ..self.weigh_alone(pending)
+        }
+    }
+
+    /// What a plan weighs by itself, whatever the source lost.
+    pub(super) fn weigh_alone(&self, pending: &Pending) -> Weights {
+        let changes = &pending.changes;
+        let with = |wanted: fn(&Change) -> bool| count(changes.iter().filter(|c| wanted(c)).count());
         let is_counted =
             |id: &PersonId| self.psa.people.get(id).is_some_and(|r| r.link.is_some() && r.person.status == Status::Active);
         let window = || self.ledger.iter().filter(|r| !r.undone && r.at > self.now - WINDOW && r.at <= self.now);
         let gone: BTreeSet<PersonId> = window().map(|r| r.person).filter(|p| !is_counted(p)).collect();
         let again = |p: &PersonId| changes.iter().any(|c| c.effects.removal && c.record == Some(*p));
         let unapproved: BTreeSet<PersonId> = window().filter(|r| !r.approved).map(|r| r.person).filter(|p| !again(p)).collect();
-        let removals_of = |rule: &RuleId| {
-            let of_rule = changes.iter().filter(|c| c.effects.removal && c.effects.cause == Some(Cause::Unmapped));
-            count(of_rule.filter(|c| c.link.as_ref().and_then(|l| l.rule.as_ref()) == Some(rule)).count())
-        };
+        let here = count(self.directory.present().count());
         Weights {
             changes: count(changes.len()),
             linked: count(self.psa.people.keys().filter(|id| is_counted(id)).count()),
@@ -257,17 +288,19 @@ impl World {
             removals: with(|c| c.effects.removal),
             returns: with(|c| c.effects.returns),
             removals_in_window: count(unapproved.len()),
-            creates: with(|c| c.verb == model::plan::Verb::Create),
-            agent_creates: with(|c| c.verb == model::plan::Verb::Create && c.kind == Kind::Agent),
+            creates: with(|c| c.verb == Verb::Create),
+            agent_creates: with(|c| c.verb == Verb::Create && c.kind == Kind::Agent),
             rekeys: with(|c| c.effects.rekey),
-            mirror_before: count(self.seen.present.len()),
-            mirror_after: count(self.directory.present().count()),
-            absentees,
-            lost_groups: guard::lost(&self.seen.groups, &self.rule_groups(planner), removals_of),
-            first_plan,
+            mirror_before: here,
+            mirror_after: here,
             stands_for: changes.iter().flat_map(|c| c.stands_for.iter().cloned()).take(100).collect(),
+            ..Weights::default()
         }
     }
+}
+
+fn count(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 /// The records by what the planner asks for; archived ones too, as a store has them.
@@ -307,6 +340,16 @@ impl Index {
             }
         }
         index
+    }
+
+    /// Everything the planner asks about some users.
+    fn all(&self, planner: &Planner, users: &[UserFacts]) -> Answers {
+        let mut answers = self.answer(&planner.questions(users));
+        for round in 0.. {
+            let Some(more) = planner.further(users, &answers, round) else { break };
+            answers.extend(self.answer(&more));
+        }
+        answers
     }
 
     fn answer(&self, questions: &Questions) -> Answers {

@@ -145,7 +145,7 @@ impl World {
     /// Open items; those of one rule whose client cannot be resolved are one (ruling 21).
     fn show_reviews(&self) -> Vec<ShownReview> {
         let mut shown: Vec<ShownReview> = Vec::new();
-        for item in self.reviews.values() {
+        for item in self.reviews.values().filter(|item| !self.dismissed.contains(&item.user)) {
             let one_for_rule = item.why == ReviewWhy::ClientUnresolved;
             if let Some(same) = shown.iter_mut().find(|s| one_for_rule && s.why == item.why && s.rule == item.rule) {
                 same.users.push(item.source_id.clone());

@@ -24,7 +24,7 @@ impl Store {
         }
         if !questions.usernames.is_empty() {
             let keys: Vec<String> = questions.usernames.iter().cloned().collect();
-            let sql = candidates("p.username_key", "p.username_key IN EACH_TEXT($1) AND p.status <> 2");
+            let sql = candidates("p.username_key", "p.username_key IN EACH_TEXT($1)");
             for row in tx.query(&sql, values![keys]).await? {
                 let candidate = candidate(&row)?;
                 answers.usernames.entry(row.get(0)?).or_default().push(candidate);

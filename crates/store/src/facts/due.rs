@@ -140,7 +140,7 @@ async fn linked(tx: &mut Tx, tenant: TenantKey, keys: &[i64]) -> Result<HashMap<
 }
 
 async fn reviews(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<UserKey, ReviewFacts>> {
-    let sql = "SELECT user_id, why, state, candidates, other FROM review_items
+    let sql = "SELECT user_id, why, state, candidates, other, kind FROM review_items
          WHERE user_id IN EACH_INT($1) AND state IN ('open', 'dismissed')";
     let mut found = HashMap::new();
     for row in tx.query(sql, values![keys.to_vec()]).await? {
@@ -149,6 +149,8 @@ async fn reviews(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<UserKey, ReviewFac
             dismissed: row.str(2)? == "dismissed",
             candidates: row.json(3)?,
             other: row.get(4)?,
+            kind: serde_json::from_value(serde_json::Value::from(row.str(5)?))
+                .map_err(|e| StoreError::Corrupt(format!("review_items.kind: {e}")))?,
         };
         found.insert(row.get(0)?, facts);
     }
