@@ -4,7 +4,7 @@
 //! - [`Store::open`] opens and migrates; [`Store::health`] tells whether it answers.
 //! - **Leases** ([`Lease`]): [`Store::acquire_lease`]; every write of the engine takes the lease and fails with
 //!   [`StoreError::LeaseLost`] once somebody holds a newer one.
-//! - **Mirror** ([`mirror`]): [`Store::begin_round`], [`Store::commit_page`], [`Store::absentees`], [`Store::mark_absent`],
+//! - **Mirror** ([`mirror`]): [`Store::begin_round`], [`Writing::page`], [`Store::absentees`], [`Store::mark_absent`],
 //!   [`Store::complete_round`]; [`Store::touch_from_edges`] and its like say who is due.
 //! - **Runs** ([`runs`]): [`Store::create_run`], [`Store::advance_run`], [`Store::decide_run`], [`Store::runs`].
 //!
@@ -33,9 +33,10 @@ pub mod runs;
 mod secrets;
 pub mod tenants;
 mod views;
+mod writing;
 
 pub use access::{Account, ApiToken, Session};
-pub use apply::BatchOutcome;
+pub use apply::{BatchOutcome, Pending};
 pub use audit::AuditEntry;
 pub use error::{Result, StoreError};
 pub use facts::RuleGroup;
@@ -49,6 +50,7 @@ pub use review::{Review, ReviewFilter};
 pub use runs::{Run, RunChange, RunFilter};
 pub use secrets::MasterKey;
 pub use tenants::{Connection, NewTenant, Tenant, connection_scope};
+pub use writing::Writing;
 
 use db::Db;
 

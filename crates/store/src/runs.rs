@@ -3,7 +3,7 @@
 use crate::db::{Row, Tx};
 use crate::error::{Result, StoreError};
 use crate::lease::Lease;
-use crate::{Store, values};
+use crate::{Store, Writing, values};
 use model::plan::{Hold, Weights};
 use model::run::{Counts, RunKind, RunState};
 use model::{RunId, TenantKey, Value};
@@ -130,6 +130,16 @@ pub(crate) fn run(row: &Row) -> Result<Run> {
     })
 }
 
+impl Writing {
+    /// Keeps what a progress bar shows; no state change.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn progress(&mut self, id: RunId, progress: &Value) -> Result<()> {
+        self.tx.execute("UPDATE runs SET progress = $2 WHERE id = $1", values![id, progress.to_string()]).await.map(|_| ())
+    }
+}
+
 impl Store {
     /// Asks for a run.
     ///
@@ -225,16 +235,6 @@ impl Store {
         }
         let change = RunChange { decided_by: Some(by.to_owned()), ..RunChange::default() };
         transition(&mut tx, id, from, to, change, now).await?;
-        tx.commit().await
-    }
-
-    /// Keeps what a progress bar shows; no state change.
-    ///
-    /// # Errors
-    /// [`StoreError::LeaseLost`].
-    pub async fn set_progress(&self, lease: &Lease, id: RunId, progress: &Value) -> Result<()> {
-        let mut tx = self.begin_fenced(lease).await?;
-        tx.execute("UPDATE runs SET progress = $2 WHERE id = $1", values![id, progress.to_string()]).await?;
         tx.commit().await
     }
 

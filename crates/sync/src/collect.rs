@@ -1,20 +1,55 @@
 //! Collect: read both feeds of a directory into the mirror, page by page.
 //!
-//! A page and the cursor behind it are committed together, so that a killed run goes on from its last page. While one page is
-//! written the next one is fetched; at most those two are in memory.
+//! A page and the cursor behind it are committed together, so that a killed run goes on from its last page. While pages are written
+//! the next ones are fetched; a handful is in memory at most.
 
-use crate::ahead::ahead;
+use crate::ahead::{Ahead, ahead};
 use crate::engine::Job;
 use crate::error::{Error, Result};
-use model::directory::{Cursor, Feed, Page, Presence};
+use model::directory::{Cursor, Feed, Presence};
 use model::run::{RunKind, RunState};
 use model::{SourceId, UserKey};
 use sources::SourceError;
 use std::collections::HashSet;
 use store::{FeedState, PageCommit};
+use tokio::sync::mpsc;
 
 /// Absent users asked about at once.
 const ABSENTEES: i64 = 1_000;
+/// Pages fetched ahead, of about a thousand users and a megabyte each.
+const PAGES: usize = 2;
+/// Users and memberships in one transaction: long enough for speed, short enough (a fraction of a second) that others get to the
+/// database in between.
+const COMMIT: u64 = 8_000;
+
+/// Pages of a round, as they come in.
+struct Pages {
+    receiver: mpsc::Receiver<Result<PageCommit>>,
+    /// An error that waits until the pages before it are committed.
+    error: Option<Error>,
+    _task: Ahead<()>,
+}
+
+impl Pages {
+    /// The next page, waited for; none after the last.
+    async fn next(&mut self) -> Result<Option<PageCommit>> {
+        match self.error.take() {
+            Some(error) => Err(error),
+            None => self.receiver.recv().await.transpose(),
+        }
+    }
+
+    /// The next page, if it is there already.
+    fn ready(&mut self) -> Option<PageCommit> {
+        match self.receiver.try_recv().ok()? {
+            Ok(page) => Some(page),
+            Err(error) => {
+                self.error = Some(error);
+                None
+            }
+        }
+    }
+}
 
 impl Job {
     /// Reads both feeds to the end of their rounds. Groups come second, so that most members are known when groups name them.
@@ -83,25 +118,47 @@ impl Job {
     }
 
     async fn read_pages(&mut self, feed: Feed, state: &FeedState) -> Result<()> {
-        let (source, select, store, lease) = (self.source.clone(), self.select.clone(), self.store.clone(), self.lease.clone());
-        let log_edges = self.log_edges();
-        let mut page = source.page(feed, &state.cursor, &select).await?;
-        loop {
-            let Page { events, next } = page;
-            // The next page is fetched and parsed on another thread while this one is written.
-            let following = matches!(next, Cursor::Page(_)).then(|| {
-                let (source, select, next) = (source.clone(), select.clone(), next.clone());
-                ahead(async move { source.page(feed, &next, &select).await })
-            });
-            let commit = PageCommit { feed, round: state.round, full: state.full, events, next: &next, log_edges };
-            let told = store.commit_page(&lease, commit).await?;
-            self.read += i64::try_from(told.users).unwrap_or(i64::MAX);
-            self.tell(RunState::Collecting, self.read, None).await?;
-            match following {
-                Some(following) => page = following.await?,
-                None => return Ok(()),
+        let mut pages = self.pages(feed, state);
+        let mut page = pages.next().await?;
+        while let Some(first) = page {
+            let mut writing = self.store.write(&self.lease).await?;
+            let (mut written, mut ready) = (0, Some(first));
+            // Pages that are there already go into the same transaction; nothing is waited for inside it.
+            while let Some(one) = ready {
+                let told = writing.page(one).await?;
+                written += told.users + told.edges_added;
+                self.read += i64::try_from(told.users).unwrap_or(i64::MAX);
+                ready = if written < COMMIT { pages.ready() } else { None };
             }
+            if let Some(progress) = self.tell(RunState::Collecting, self.read, None) {
+                writing.progress(self.run, &progress).await?;
+            }
+            writing.commit().await?;
+            page = pages.next().await?;
         }
+        Ok(())
+    }
+
+    /// Fetches, parses and prepares the pages of a round on another thread while earlier ones are written.
+    fn pages(&self, feed: Feed, state: &FeedState) -> Pages {
+        let (source, select, mut cursor) = (self.source.clone(), self.select.clone(), state.cursor.clone());
+        let (round, full, log_edges) = (state.round, state.full, self.log_edges());
+        let (sender, receiver) = mpsc::channel(PAGES);
+        let task = ahead(async move {
+            loop {
+                let page = async { Ok(PageCommit::new(feed, round, full, log_edges, source.page(feed, &cursor, &select).await?)?) };
+                let page: Result<PageCommit> = page.await;
+                if let Ok(page) = &page {
+                    cursor = page.next().clone();
+                }
+                let last = page.is_err() || !matches!(cursor, Cursor::Page(_));
+                // Nobody takes it any more: the run has failed or was given up.
+                if sender.send(page).await.is_err() || last {
+                    return;
+                }
+            }
+        });
+        Pages { receiver, error: None, _task: task }
     }
 
     /// Changed memberships are logged once the tenant was planned; before that everyone is due anyway.

@@ -200,17 +200,15 @@ impl Job {
         }
     }
 
-    /// Tells progress to whoever listens in this process, and now and then to the database, for the pages.
-    pub(crate) async fn tell(&mut self, state: RunState, done: i64, of: Option<i64>) -> Result<()> {
-        let progress = Progress { run: self.run, state, done, of };
-        self.teller.tell(progress);
+    /// Tells progress to whoever listens in this process; gives it back now and then to be kept in the database, for the pages.
+    pub(crate) fn tell(&mut self, state: RunState, done: i64, of: Option<i64>) -> Option<serde_json::Value> {
+        self.teller.tell(Progress { run: self.run, state, done, of });
         let now = self.engine.now();
-        if now - self.told_at >= TELL_EVERY {
+        let due = now - self.told_at >= TELL_EVERY;
+        due.then(|| {
             self.told_at = now;
-            let value = serde_json::json!({ "done": done, "of": of });
-            self.store.set_progress(&self.lease, self.run, &value).await?;
-        }
-        Ok(())
+            serde_json::json!({ "done": done, "of": of })
+        })
     }
 }
 

@@ -11,6 +11,7 @@ mod driver;
 mod engine;
 mod error;
 mod hash;
+mod keeping;
 mod licences;
 mod plan;
 mod progress;

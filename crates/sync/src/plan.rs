@@ -1,12 +1,13 @@
 //! Plan: decide for everyone who is due, store what was decided, and weigh the whole.
 //!
-//! Nothing here decides: the planner does, batch by batch, from facts the store answers. While one batch is stored the next one is
-//! read. A killed run plans again from the committed mirror, which gives the same plan.
+//! Nothing here decides: the planner does, batch by batch, from facts the store answers. While one batch is decided the next one is
+//! read and the last one stored. A killed run plans again from the committed mirror, which gives the same plan.
 
 use crate::ahead::ahead;
 use crate::engine::{Engine, Job};
 use crate::error::{Error, Result};
 use crate::hash::PlanHash;
+use crate::keeping::Keeping;
 use model::facts::{TenantFacts, UserFacts};
 use model::plan::{ClientFound, Hold, LostGroup, Weights};
 use model::policy::{ClientRef, Policy};
@@ -34,6 +35,7 @@ pub(crate) struct Planned {
 /// What the passes of one plan share.
 struct Passes<'p> {
     planner: &'p Planner,
+    keeping: Keeping,
     claims: Claims,
     hash: PlanHash,
     done: i64,
@@ -57,7 +59,8 @@ impl Job {
         let relevant: Arc<HashSet<GroupKey>> = Arc::new(planner.relevant_groups().collect());
         let tenant = self.tenant.key;
         let of = self.store.due_count(tenant).await?;
-        let mut pass = Passes { planner: &planner, claims: Claims::default(), hash: PlanHash::new(), done: 0, of };
+        let keeping = Keeping::new(&self.store, &self.lease, self.run, planner.digest());
+        let mut pass = Passes { planner: &planner, keeping, claims: Claims::default(), hash: PlanHash::new(), done: 0, of };
 
         let mut batch = self.store.due_linked(tenant, seq, UserKey(0), BATCH, &relevant).await?;
         while let Some(last) = batch.last().map(|user| user.key) {
@@ -79,6 +82,7 @@ impl Job {
         }
         // Whom a fresh link no longer blocks is decided again too.
         self.settle(&mut pass).await?;
+        pass.keeping.settle().await?;
         let hash = pass.hash.finish();
         self.weigh(&planner, &loaded.policy, hash).await
     }
@@ -90,6 +94,8 @@ impl Job {
             if again.is_empty() {
                 return Ok(());
             }
+            // What was decided of them is part of what is read of them now.
+            pass.keeping.settle().await?;
             for keys in again.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX)) {
                 let batch = self.store.user_facts(self.tenant.key, keys).await?;
                 self.decide(pass, Pass::Again, batch).await?;
@@ -115,12 +121,11 @@ impl Job {
                 pass.hash.add(change, pass.planner.digest());
             }
         }
-        let now = self.engine.now();
-        self.store.store_decisions(&self.lease, self.run, pass.planner.digest(), which, decisions, now).await?;
         if which != Pass::Again {
             pass.done += i64::try_from(batch.len()).unwrap_or(i64::MAX);
         }
-        self.tell(RunState::Planning, pass.done, Some(pass.of)).await
+        let progress = self.tell(RunState::Planning, pass.done, Some(pass.of));
+        pass.keeping.keep(which, decisions, self.engine.now(), progress).await
     }
 
     /// Who is due beside those whom the read itself touched.

@@ -1,4 +1,4 @@
-//! Writing a stored plan, batch by batch, one transaction each: records, links, ledger and journal together.
+//! Writing a stored plan, batch by batch: records, links, ledger and journal together.
 //!
 //! The plan leaves no choice here. A batch killed before its commit left nothing; one killed after it is not done again, because
 //! the run remembers how far it came in the same transaction. A row that cannot be written fails alone.
@@ -7,13 +7,12 @@ mod finish;
 mod rows;
 mod write;
 
-use crate::Store;
 use crate::db::Tx;
 use crate::error::{Result, StoreError};
 use crate::lease::Lease;
 use crate::mirror::touch;
 use crate::plan::stretch;
-use crate::values;
+use crate::{Store, Writing, values};
 use model::RunId;
 use model::run::{RunKind, RunState};
 
@@ -26,33 +25,86 @@ pub struct BatchOutcome {
     pub failed: u64,
     /// Changes that lost a race for a username and wait for a person (ruling 52).
     pub held_back: u64,
-    /// Nothing of the plan is left to do; the users it covers are settled.
-    pub done: bool,
+}
+
+/// Changes of a plan that are next to be written.
+#[derive(Debug)]
+pub struct Pending {
+    rows: Vec<rows::Pending>,
+    /// The change before the first.
+    after: i64,
+}
+
+impl Pending {
+    /// Whether every change of the plan is written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The last of them: where the next ones begin.
+    #[must_use]
+    pub fn through(&self) -> i64 {
+        self.rows.last().map_or(self.after, |row| row.id)
+    }
 }
 
 impl Store {
-    /// Applies the next `limit` changes of a run that is applying; call until done.
+    /// How far a run's plan is written: what [`Store::pending`] goes on from.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`]; [`StoreError::Conflict`] when the run is not applying.
-    pub async fn apply_batch(&self, lease: &Lease, run: RunId, limit: i64, now: i64) -> Result<BatchOutcome> {
-        let mut tx = self.begin_fenced(lease).await?;
+    /// [`StoreError::NotFound`].
+    pub async fn applied_through(&self, run: RunId) -> Result<i64> {
+        let row = self.db.query_opt("SELECT applied_through FROM runs WHERE id = $1", values![run]).await?;
+        row.map_or_else(|| Err(StoreError::missing("run", run)), |row| row.get(0))
+    }
+
+    /// The next `limit` changes of a plan after one of them. A plan does not change once it is made, so they can be read while
+    /// earlier ones are written.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn pending(&self, run: RunId, after: i64, limit: i64) -> Result<Pending> {
+        let mut tx = self.db.read().await?;
+        Ok(Pending { rows: rows::pending(&mut tx, after, stretch(run).1, limit).await?, after })
+    }
+}
+
+impl Writing {
+    /// Applies the changes of a run that are next.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the run is not applying, or somebody else has applied them.
+    pub async fn apply(&mut self, run: RunId, pending: Pending, now: i64) -> Result<BatchOutcome> {
+        let (through, place) = self.place(run, now).await?;
+        if through != pending.after {
+            return Err(StoreError::Conflict(format!("Run {run} is applied by somebody else.")));
+        }
+        let mut outcome = BatchOutcome::default();
+        if !pending.is_empty() {
+            batch(&mut self.tx, &self.lease, place, pending.rows, &mut outcome).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Does a piece of what is left once every change of a plan is written; true when nothing is left and the users the plan covers
+    /// are settled.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the run is not applying.
+    pub async fn finish(&mut self, run: RunId, limit: i64, now: i64) -> Result<bool> {
+        let (_, place) = self.place(run, now).await?;
+        finish::step(&mut self.tx, &self.lease, place, limit).await
+    }
+
+    async fn place(&mut self, run: RunId, now: i64) -> Result<(i64, Place)> {
         let sql = "SELECT state, applied_through, decided_by, kind FROM runs WHERE id = $1";
-        let row = tx.query_opt(sql, values![run]).await?.ok_or_else(|| StoreError::missing("run", run))?;
+        let row = self.tx.query_opt(sql, values![run]).await?.ok_or_else(|| StoreError::missing("run", run))?;
         if row.str(0)? != RunState::Applying.as_str() {
             return Err(StoreError::Conflict(format!("Run {run} is {} now, so nothing of it is applied.", row.str(0)?)));
         }
         let reverts = row.str(3)? == RunKind::Revert.as_str();
-        let place = Place { run, now, approved: row.get::<Option<String>>(2)?.is_some(), reverts };
-        let pending = rows::pending(&mut tx, row.get(1)?, stretch(run).1, limit).await?;
-        let mut outcome = BatchOutcome::default();
-        if pending.is_empty() {
-            outcome.done = finish::step(&mut tx, lease, place, limit).await?;
-        } else {
-            batch(&mut tx, lease, place, pending, &mut outcome).await?;
-        }
-        tx.commit().await?;
-        Ok(outcome)
+        Ok((row.get(1)?, Place { run, now, approved: row.get::<Option<String>>(2)?.is_some(), reverts }))
     }
 }
 

@@ -84,10 +84,14 @@ async fn facts(tx: &mut Tx, tenant: TenantKey, keys: Vec<i64>, relevant: Option<
     let mut groups = memberships(tx, &keys, relevant).await?;
     let mut linked = linked(tx, tenant, &keys).await?;
     let mut reviews = reviews(tx, &keys).await?;
-    let sql = "SELECT id, source_id, attributes, change_hash, presence, manager FROM mirror_users
-         WHERE id IN EACH_INT($1) AND tenant_id = $2";
+    // The tenant is compared here: named in the query, it would lead SQLite through an index of the whole tenant.
+    let sql = "SELECT id, source_id, attributes, change_hash, presence, manager, tenant_id FROM mirror_users
+         WHERE id IN EACH_INT($1)";
     let mut users = HashMap::with_capacity(keys.len());
-    for row in tx.query(sql, values![keys.clone(), tenant]).await? {
+    for row in tx.query(sql, values![keys.clone()]).await? {
+        if row.get::<TenantKey>(6)? != tenant {
+            continue;
+        }
         let key: UserKey = row.get(0)?;
         let facts = UserFacts {
             key,

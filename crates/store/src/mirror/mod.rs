@@ -1,6 +1,6 @@
 //! The mirror: what the directory last told, page by page, and whom a change of it touches.
 //!
-//! Reading goes in rounds. [`begin_round`](crate::Store::begin_round) opens one, [`commit_page`](crate::Store::commit_page) takes its pages one transaction each,
+//! Reading goes in rounds. [`begin_round`](crate::Store::begin_round) opens one, [`page`](crate::Writing::page) takes its pages,
 //! [`absentees`](crate::Store::absentees) and [`mark_absent`](crate::Store::mark_absent) settle who was not told by a full one, [`complete_round`](crate::Store::complete_round) closes it.
 
 mod groups;

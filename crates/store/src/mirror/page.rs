@@ -4,25 +4,53 @@ use super::groups;
 use super::users;
 use crate::db::{Tx, Value};
 use crate::error::{Result, StoreError};
-use crate::lease::Lease;
-use crate::{Store, values};
-use model::directory::{Cursor, Event, Feed};
+use crate::values;
+use crate::writing::Writing;
+use model::directory::{Cursor, Event, Feed, Page};
 
-/// A page to commit.
-#[derive(Debug)]
-pub struct PageCommit<'a> {
-    /// The feed.
-    pub feed: Feed,
-    /// The round under way, as [`Store::begin_round`] gave it.
-    pub round: i64,
-    /// Whether the round reads everything: then what is told of an object replaces what was known, else it is laid over it.
-    pub full: bool,
-    /// What the page tells.
-    pub events: Vec<Event>,
-    /// Where to go on.
-    pub next: &'a Cursor,
-    /// Whether changed memberships are logged for [`Store::touch_from_edges`]; not needed while everyone is due anyway.
-    pub log_edges: bool,
+/// A page to commit: folded, hashed and written out as rows hold it, which needs no database and can be done while another page is
+/// written.
+pub struct PageCommit {
+    feed: Feed,
+    round: i64,
+    full: bool,
+    log_edges: bool,
+    people: users::Told,
+    edges: groups::Told,
+    next: Cursor,
+}
+
+impl PageCommit {
+    /// Prepares a page of a feed for the `round` under way, as [`crate::Store::begin_round`] gave it. In a `full` round what is told
+    /// of an object replaces what was known, else it is laid over it. `log_edges`: changed memberships are logged for
+    /// [`crate::Store::touch_from_edges`]; not needed while everyone is due anyway.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] when a value cannot be stored.
+    pub fn new(feed: Feed, round: i64, full: bool, log_edges: bool, page: Page) -> Result<Self> {
+        let mut people = users::Told::default();
+        let mut edges = groups::Told::default();
+        for event in page.events {
+            match event {
+                Event::User(user) => people.user(user),
+                Event::UserRemoved { id, .. } => people.removed(id),
+                Event::Group(group) => edges.group(group),
+                Event::GroupRemoved { id } => edges.removed(id),
+                Event::MemberAdded { group, member, kind } => edges.member(group, member, Some(kind)),
+                Event::MemberRemoved { group, member } => edges.member(group, member, None),
+            }
+        }
+        if full {
+            people.write_out()?;
+        }
+        Ok(Self { feed, round, full, log_edges, people, edges, next: page.next })
+    }
+
+    /// Where reading goes on after this page.
+    #[must_use]
+    pub fn next(&self) -> &Cursor {
+        &self.next
+    }
 }
 
 /// What a page came to.
@@ -46,14 +74,14 @@ pub struct PageStats {
     pub edges_removed: u64,
 }
 
-impl Store {
-    /// Commits a page. Committing it again changes nothing.
+impl Writing {
+    /// Writes a page. Writing it again changes nothing.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`]; [`StoreError::Conflict`] when another round has begun since.
-    pub async fn commit_page(&self, lease: &Lease, page: PageCommit<'_>) -> Result<PageStats> {
-        let mut tx = self.begin_fenced(lease).await?;
-        let cursor = Value::json(page.next)?;
+    /// [`StoreError::Conflict`] when another round has begun since.
+    pub async fn page(&mut self, page: PageCommit) -> Result<PageStats> {
+        let (tx, lease) = (&mut self.tx, &self.lease);
+        let cursor = Value::json(&page.next)?;
         let sql = "UPDATE feeds SET cursor = $4 WHERE tenant_id = $1 AND feed = $2 AND round = $3";
         let params = vec![lease.tenant.into(), page.feed.as_str().into(), page.round.into(), cursor];
         if tx.execute(sql, params).await? == 0 {
@@ -61,8 +89,7 @@ impl Store {
         }
         let mut stats = PageStats::default();
         let place = Place { tenant: lease.tenant, round: page.round, full: page.full, log_edges: page.log_edges };
-        commit(&mut tx, place, page.events, &mut stats).await?;
-        tx.commit().await?;
+        commit(tx, place, page.people, page.edges, &mut stats).await?;
         Ok(stats)
     }
 }
@@ -76,19 +103,7 @@ pub(super) struct Place {
     pub log_edges: bool,
 }
 
-async fn commit(tx: &mut Tx, place: Place, events: Vec<Event>, stats: &mut PageStats) -> Result<()> {
-    let mut people = users::Told::default();
-    let mut edges = groups::Told::default();
-    for event in events {
-        match event {
-            Event::User(user) => people.user(user),
-            Event::UserRemoved { id, .. } => people.removed(id),
-            Event::Group(group) => edges.group(group),
-            Event::GroupRemoved { id } => edges.removed(id),
-            Event::MemberAdded { group, member, kind } => edges.member(group, member, Some(kind)),
-            Event::MemberRemoved { group, member } => edges.member(group, member, None),
-        }
-    }
+async fn commit(tx: &mut Tx, place: Place, people: users::Told, edges: groups::Told, stats: &mut PageStats) -> Result<()> {
     let change = users::commit(tx, place, people, stats).await?;
     if change != (0, 0) {
         let sql = "UPDATE feeds SET present = present + $2, round_new = round_new + $3 WHERE tenant_id = $1 AND feed = 'users'";

@@ -20,18 +20,53 @@ pub(super) struct Told {
 struct One {
     id: SourceId,
     /// None when the page only told that the user is gone.
-    attributes: Option<Attributes>,
+    told: Option<Telling>,
     manager: Option<Option<SourceId>>,
     gone: bool,
+}
+
+enum Telling {
+    /// To be laid over what is known.
+    Part(Attributes),
+    /// The whole of a user, as its row holds it.
+    Whole(Written),
+}
+
+/// Attributes as a row holds them.
+struct Written {
+    json: String,
+    upn_key: Option<String>,
+    row_hash: Hash,
+    change_hash: Hash,
+}
+
+impl Written {
+    fn of(attributes: &Attributes) -> Result<Self> {
+        Ok(Self {
+            json: json(attributes)?,
+            upn_key: attributes.text("userPrincipalName").map(text::fold),
+            row_hash: attributes.row_hash(),
+            change_hash: attributes.change_hash(),
+        })
+    }
+}
+
+impl Telling {
+    fn written(self) -> Result<Written> {
+        match self {
+            Telling::Part(attributes) => Written::of(&attributes),
+            Telling::Whole(written) => Ok(written),
+        }
+    }
 }
 
 impl Told {
     pub fn user(&mut self, told: UserTold) {
         let one = self.one(told.id);
         one.gone = false;
-        match &mut one.attributes {
-            Some(earlier) => earlier.merge(told.attributes),
-            none => *none = Some(told.attributes),
+        match &mut one.told {
+            Some(Telling::Part(earlier)) => earlier.merge(told.attributes),
+            other => *other = Some(Telling::Part(told.attributes)),
         }
         if told.manager.is_some() {
             one.manager = told.manager;
@@ -42,11 +77,21 @@ impl Told {
         self.one(id).gone = true;
     }
 
+    /// What was told is the whole of each user: it is written out as rows hold it.
+    pub fn write_out(&mut self) -> Result<()> {
+        for one in &mut self.users {
+            if let Some(telling) = one.told.take() {
+                one.told = Some(Telling::Whole(telling.written()?));
+            }
+        }
+        Ok(())
+    }
+
     fn one(&mut self, id: SourceId) -> &mut One {
         let next = self.users.len();
         let at = *self.order.entry(id.clone()).or_insert(next);
         if at == next {
-            self.users.push(One { id, attributes: None, manager: None, gone: false });
+            self.users.push(One { id, told: None, manager: None, gone: false });
         }
         &mut self.users[at]
     }
@@ -101,18 +146,18 @@ pub(super) async fn commit(tx: &mut Tx, place: Place, told: Told, stats: &mut Pa
     let keys = tx.fresh_ids("mirror_users", new.len()).await?;
     let mut inserts = Vec::with_capacity(new.len());
     for (one, key) in new.into_iter().zip(keys) {
-        let attributes = one.attributes.unwrap_or_default();
+        let written = one.told.unwrap_or(Telling::Part(Attributes::new())).written()?;
         let manager = one.manager.flatten();
         inserts.push(vec![
             Value::Int(key),
             place.tenant.into(),
             Value::Text(one.id.as_str().to_owned()),
             Value::Int(presence_code(Presence::Present)),
-            Value::json(&attributes)?,
+            Value::Text(written.json),
             manager.as_ref().map(SourceId::as_str).into(),
-            upn_key(&attributes).into(),
-            attributes.row_hash().into(),
-            attributes.change_hash().into(),
+            written.upn_key.into(),
+            written.row_hash.into(),
+            written.change_hash.into(),
             Value::Int(READ_SET_VERSION),
             Value::Int(place.round),
         ]);
@@ -161,19 +206,21 @@ impl Batch {
             return Ok(());
         }
         stats.users += 1;
-        let told = one.attributes.unwrap_or_default();
         // A full round tells the whole of a user, so what it leaves out is gone; otherwise it lies over what was known.
-        let (attributes, manager) = if place.full {
-            (told, one.manager.flatten().map(|m| m.as_str().to_owned()))
-        } else {
-            let mut before: Attributes = match &known.attributes {
-                Some(text) => serde_json::from_str(text)
-                    .map_err(|e| StoreError::Corrupt(format!("mirror_users.attributes of {}: {e}", known.key)))?,
-                None => Attributes::new(),
-            };
-            before.merge(told);
-            let manager = one.manager.map_or_else(|| known.manager.clone(), |m| m.map(|m| m.as_str().to_owned()));
-            (before, manager)
+        let (written, manager) = match one.told {
+            Some(Telling::Whole(written)) => (written, one.manager.flatten().map(|m| m.as_str().to_owned())),
+            told => {
+                let mut before: Attributes = match &known.attributes {
+                    Some(text) => serde_json::from_str(text)
+                        .map_err(|e| StoreError::Corrupt(format!("mirror_users.attributes of {}: {e}", known.key)))?,
+                    None => Attributes::new(),
+                };
+                if let Some(Telling::Part(told)) = told {
+                    before.merge(told);
+                }
+                let manager = one.manager.map_or_else(|| known.manager.clone(), |m| m.map(|m| m.as_str().to_owned()));
+                (Written::of(&before)?, manager)
+            }
         };
         let first_told = known.presence == Presence::Unseen;
         if known.presence != Presence::Present {
@@ -184,13 +231,12 @@ impl Batch {
         if place.full && first_round != place.round {
             self.seen.push(values![place.tenant, known.key]);
         }
-        let row_hash = attributes.row_hash();
+        let Written { row_hash, change_hash, .. } = written;
         let same_row = row_hash == known.row_hash && known.read_set == READ_SET_VERSION;
         if same_row && known.presence == Presence::Present && manager == known.manager {
             stats.unchanged += 1;
             return Ok(());
         }
-        let change_hash = attributes.change_hash();
         let widened = known.read_set != READ_SET_VERSION;
         if widened && change_hash != known.change_hash {
             // Attributes that are read for the first time are not a change of the user (ruling 60).
@@ -205,9 +251,9 @@ impl Batch {
         self.updates.push(vec![
             Value::Int(known.key),
             Value::Int(presence_code(Presence::Present)),
-            Value::json(&attributes)?,
+            Value::Text(written.json),
             manager.into(),
-            upn_key(&attributes).into(),
+            written.upn_key.into(),
             row_hash.into(),
             change_hash.into(),
             Value::Int(READ_SET_VERSION),
@@ -269,8 +315,8 @@ pub(super) async fn stubs(tx: &mut Tx, place: Place, ids: Vec<String>) -> Result
     Ok(made)
 }
 
-fn upn_key(attributes: &Attributes) -> Option<String> {
-    attributes.text("userPrincipalName").map(text::fold)
+fn json(attributes: &Attributes) -> Result<String> {
+    serde_json::to_string(attributes).map_err(|e| StoreError::Invalid(format!("A user's attributes cannot be stored: {e}.")))
 }
 
 /// A user as the mirror holds it.

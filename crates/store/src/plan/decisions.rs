@@ -6,7 +6,7 @@ use crate::error::{Result, StoreError};
 use crate::lease::Lease;
 use crate::records::kind_code;
 use crate::records::links::Digests;
-use crate::{Store, values};
+use crate::{Store, Writing, values};
 use model::plan::{Change, Decision, Outcome, Report, ReviewItem};
 use model::{Field, RunId, UserKey};
 use std::collections::{HashMap, HashSet};
@@ -82,14 +82,26 @@ impl Store {
         tx.commit().await
     }
 
-    /// Stores a batch of decisions, in one transaction: changes, reports and bookings of the run; standing, review items and waits
-    /// of the users. `digest` is the effective policy's.
+    /// Users of a run's plan, and the touches it covers, are settled without applying anything: for a plan without changes.
+    /// Bookings are applied by [`Writing::finish`] as for any plan, so this is only for runs that end without it.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`].
-    pub async fn store_decisions(
-        &self,
-        lease: &Lease,
+    pub async fn settle_due(&self, lease: &Lease, run: RunId) -> Result<()> {
+        let mut tx = self.begin_fenced(lease).await?;
+        settle(&mut tx, lease, run).await?;
+        tx.commit().await
+    }
+}
+
+impl Writing {
+    /// Stores a batch of decisions: changes, reports and bookings of the run; standing, review items and waits of the users.
+    /// `digest` is the effective policy's.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+    pub async fn decisions(
+        &mut self,
         run: RunId,
         digest: &str,
         pass: Pass,
@@ -99,13 +111,13 @@ impl Store {
         if decisions.is_empty() {
             return Ok(());
         }
-        let mut tx = self.begin_fenced(lease).await?;
+        let (tx, lease) = (&mut self.tx, &self.lease);
         let users: Vec<i64> = decisions.iter().map(|d| d.user.0).collect();
-        let mut tally = if pass == Pass::Again { undo(&mut tx, run, &users).await? } else { Tally::default() };
-        replace(&mut tx, run, &decisions).await?;
-        standings(&mut tx, lease, digest, &decisions).await?;
-        review_items(&mut tx, lease, &users, &decisions, now).await?;
-        waits(&mut tx, lease, users, &decisions).await?;
+        let mut tally = if pass == Pass::Again { undo(tx, run, &users).await? } else { Tally::default() };
+        replace(tx, run, &decisions).await?;
+        standings(tx, lease, digest, &decisions).await?;
+        review_items(tx, lease, &users, &decisions, now).await?;
+        waits(tx, lease, users, &decisions).await?;
         let (mut changes, mut bookings, mut reports, mut decided) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for decision in &decisions {
             let counted = Tally::of(decision);
@@ -139,19 +151,7 @@ impl Store {
         tx.insert_many("changes", CHANGE, changes, OnConflict::Fail).await?;
         tx.insert_many("bookings", &["id", "person_id", "user_id", "link_after"], bookings, OnConflict::Fail).await?;
         tx.insert_many("reports", &["id", "user_id", "field", "why", "detail"], reports, OnConflict::Fail).await?;
-        tx.insert_many("decided", &["run_id", "user_id", "counted"], decided, OnConflict::Skip).await?;
-        tx.commit().await
-    }
-
-    /// Users of a run's plan, and the touches it covers, are settled without applying anything: for a plan without changes.
-    /// Bookings are applied by [`Store::apply_batch`] as for any plan, so this is only for runs that end without it.
-    ///
-    /// # Errors
-    /// [`StoreError::LeaseLost`].
-    pub async fn settle_due(&self, lease: &Lease, run: RunId) -> Result<()> {
-        let mut tx = self.begin_fenced(lease).await?;
-        settle(&mut tx, lease, run).await?;
-        tx.commit().await
+        tx.insert_many("decided", &["run_id", "user_id", "counted"], decided, OnConflict::Skip).await.map(|_| ())
     }
 }
 

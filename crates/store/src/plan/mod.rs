@@ -1,7 +1,7 @@
 //! Plans: stored before they are applied, journal once they are.
 //!
 //! [`Store::begin_plan`](crate::Store::begin_plan) wipes what an interrupted planning left and fixes the touches the plan covers;
-//! [`Store::store_decisions`](crate::Store::store_decisions) takes the planner's decisions batch by batch.
+//! [`Writing::decisions`](crate::Writing::decisions) takes the planner's decisions batch by batch.
 //! Where users stand, what waits for a person and who waits for what describe *deciding*, so they are written with the decisions;
 //! records, links and their bookkeeping are written when the plan is applied.
 

@@ -1,0 +1,95 @@
+//! Decisions on their way into the store: written on a task of their own while the next ones are made.
+
+use crate::ahead::{Ahead, ahead};
+use crate::error::Result;
+use model::RunId;
+use model::plan::Decision;
+use store::{Lease, Pass, Store, Writing};
+use tokio::sync::mpsc;
+
+/// Users whose decisions are put into one transaction: long enough for speed, short enough (a fraction of a second) that others get
+/// to the database in between.
+const COMMIT: usize = 4_000;
+/// Batches that may wait to be written beside the one that is.
+const WAITING: usize = 1;
+
+/// A batch of decisions, with what a progress bar is to show after it.
+struct Batch {
+    pass: Pass,
+    decisions: Vec<Decision>,
+    now: i64,
+    progress: Option<serde_json::Value>,
+}
+
+/// Keeps the decisions of one plan. Dropping it gives up what is not committed.
+pub(crate) struct Keeping {
+    store: Store,
+    lease: Lease,
+    run: RunId,
+    digest: String,
+    under_way: Option<(mpsc::Sender<Batch>, Ahead<Result<()>>)>,
+}
+
+impl Keeping {
+    pub(crate) fn new(store: &Store, lease: &Lease, run: RunId, digest: &str) -> Self {
+        Self { store: store.clone(), lease: lease.clone(), run, digest: digest.to_owned(), under_way: None }
+    }
+
+    /// Hands decisions over. Waits only while earlier ones are still being written.
+    pub(crate) async fn keep(
+        &mut self,
+        pass: Pass,
+        decisions: Vec<Decision>,
+        now: i64,
+        progress: Option<serde_json::Value>,
+    ) -> Result<()> {
+        let (sender, _) = match &mut self.under_way {
+            Some(under_way) => under_way,
+            none => none.insert({
+                let (sender, receiver) = mpsc::channel(WAITING);
+                let writing = write(self.store.clone(), self.lease.clone(), self.run, self.digest.clone(), receiver);
+                (sender, ahead(writing))
+            }),
+        };
+        if sender.send(Batch { pass, decisions, now, progress }).await.is_err() {
+            // The task ends early only with an error, which settling tells.
+            return self.settle().await;
+        }
+        Ok(())
+    }
+
+    /// Waits until everything handed over is committed.
+    pub(crate) async fn settle(&mut self) -> Result<()> {
+        match self.under_way.take() {
+            Some((sender, task)) => {
+                drop(sender);
+                task.await
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+async fn write(store: Store, lease: Lease, run: RunId, digest: String, mut batches: mpsc::Receiver<Batch>) -> Result<()> {
+    let mut open: Option<(Writing, usize)> = None;
+    while let Some(batch) = batches.recv().await {
+        let (mut writing, mut users) = match open.take() {
+            Some(open) => open,
+            None => (store.write(&lease).await?, 0),
+        };
+        users += batch.decisions.len();
+        writing.decisions(run, &digest, batch.pass, batch.decisions, batch.now).await?;
+        if let Some(progress) = batch.progress {
+            writing.progress(run, &progress).await?;
+        }
+        if users < COMMIT {
+            open = Some((writing, users));
+        } else {
+            writing.commit().await?;
+        }
+    }
+    match open {
+        Some((writing, _)) => Ok(writing.commit().await?),
+        None => Ok(()),
+    }
+}
