@@ -68,7 +68,9 @@ async fn main() -> Result<()> {
         after = Some(last.id.clone());
         let decisions = due.iter().map(|u| create(u.key, &u.id, &u.attributes)).collect();
         let began = Instant::now();
-        store.store_decisions(&lease, run, "digest", Pass::Unlinked, decisions, 0).await?;
+        let mut writing = store.write(&lease).await?;
+        writing.decisions(run, "digest", Pass::Unlinked, decisions, 0).await?;
+        writing.commit().await?;
         storing += began.elapsed().as_secs_f64();
     }
     report("due users read", users, reading);
@@ -78,7 +80,17 @@ async fn main() -> Result<()> {
     report("weighed", users, began.elapsed().as_secs_f64());
     advance(&store, &lease, run, RunState::Planning, RunState::Applying).await?;
     let began = Instant::now();
-    while !store.apply_batch(&lease, run, BATCH, 0).await?.done {}
+    let mut pending = store.pending(run, store.applied_through(run).await?, BATCH).await?;
+    while !pending.is_empty() {
+        let after = pending.through();
+        let mut writing = store.write(&lease).await?;
+        writing.apply(run, pending, 0).await?;
+        writing.commit().await?;
+        pending = store.pending(run, after, BATCH).await?;
+    }
+    let mut writing = store.write(&lease).await?;
+    writing.finish(run, BATCH, 0).await?;
+    writing.commit().await?;
     report("creates applied", users, began.elapsed().as_secs_f64());
     report("planned and applied", users, started.elapsed().as_secs_f64());
     store.close().await;
@@ -95,8 +107,9 @@ async fn advance(store: &Store, lease: &store::Lease, run: model::RunId, from: R
 
 async fn commit(store: &Store, lease: &store::Lease, feed: Feed, round: i64, events: Vec<Event>) -> Result<()> {
     let next = Cursor::Page(format!("https://graph.example/delta?$skiptoken={}", "x".repeat(400)));
-    store.commit_page(lease, PageCommit { feed, round, full: true, events, next: &next, log_edges: false }).await?;
-    Ok(())
+    let mut writing = store.write(lease).await?;
+    writing.page(PageCommit::new(feed, round, true, false, Page { events, next })?).await?;
+    Ok(writing.commit().await?)
 }
 
 /// Ids in no order, as directories have them.

@@ -258,7 +258,7 @@ async fn nothing_of_a_plan_is_applied_unless_its_run_is_applying() {
         let run = world.plan(vec![world.create("u-ada", json!({})).await]).await;
         let (from, to) = (RunState::Planning, RunState::Held);
         world.store.advance_run(&world.lease, run, from, to, RunChange::default(), NOW).await.expect("held");
-        let refused = world.store.apply_batch(&world.lease, run, 10, NOW).await;
+        let refused = world.apply_next(run, 10).await;
         assert!(matches!(refused, Err(StoreError::Conflict(_))));
     })
     .await;

@@ -112,10 +112,8 @@ async fn a_page_of_an_older_round_is_refused_and_leaves_nothing() {
         let world = World::new(store).await;
         let old = world.store.begin_round(&world.lease, Feed::Users, true).await.expect("round");
         world.store.begin_round(&world.lease, Feed::Users, true).await.expect("another");
-        let next = Cursor::Page("next".into());
-        let page =
-            PageCommit { feed: Feed::Users, round: old, full: true, events: vec![named("u-ada")], next: &next, log_edges: true };
-        assert!(matches!(world.store.commit_page(&world.lease, page).await, Err(StoreError::Conflict(_))));
+        let page = Page { events: vec![named("u-ada")], next: Cursor::Page("next".into()) };
+        assert!(matches!(world.try_page(Feed::Users, old, true, page).await, Err(StoreError::Conflict(_))));
         assert_eq!(world.store.find_user(world.tenant.key, "u-ada").await.expect("database"), None);
     })
     .await;
@@ -158,4 +156,31 @@ pub async fn dump(store: &Store) -> String {
     let mut out = Vec::new();
     store.dump(&mut out).await.expect("dump");
     String::from_utf8(out).expect("text")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_written_together_are_kept_together_or_not_at_all() {
+    on_each(async |store: Store| {
+        let world = World::new(store).await;
+        let round = world.store.begin_round(&world.lease, Feed::Users, true).await.expect("round");
+        let page = |id: &str, next: &str| {
+            let page = Page { events: vec![named(id)], next: Cursor::Page(next.into()) };
+            PageCommit::new(Feed::Users, round, true, true, page).expect("page")
+        };
+        let mut killed = world.store.write(&world.lease).await.expect("writing");
+        killed.page(page("u-ada", "2")).await.expect("first");
+        killed.page(page("u-bob", "3")).await.expect("second");
+        drop(killed);
+        let state = world.store.feed_state(world.tenant.key, Feed::Users).await.expect("state");
+        assert_eq!((state.cursor, state.present), (Cursor::Refresh, 0));
+        assert_eq!(world.store.find_user(world.tenant.key, "u-ada").await.expect("database"), None);
+
+        let mut writing = world.store.write(&world.lease).await.expect("writing");
+        writing.page(page("u-ada", "2")).await.expect("first");
+        writing.page(page("u-bob", "3")).await.expect("second");
+        writing.commit().await.expect("committed");
+        let state = world.store.feed_state(world.tenant.key, Feed::Users).await.expect("state");
+        assert_eq!((state.cursor, state.present), (Cursor::Page("3".into()), 2));
+    })
+    .await;
 }

@@ -100,7 +100,7 @@ async fn a_plan_begun_again_holds_nothing_of_the_attempt_before() {
         let run = world.plan(decisions.clone()).await;
         world.store.begin_plan(&world.lease, run, NOW).await.expect("again");
         assert!(world.store.plan_rows(run, &all()).await.expect("rows").is_empty());
-        world.store.store_decisions(&world.lease, run, "digest", Pass::Unlinked, decisions, NOW).await.expect("stored");
+        world.keep(run, Pass::Unlinked, decisions, NOW).await;
         let rows = world.store.plan_rows(run, &all()).await.expect("rows");
         assert_eq!(rows.len(), 1);
         assert_eq!(rows[0].change.verb, Verb::Create);
@@ -123,8 +123,8 @@ async fn deciding_a_user_again_replaces_the_decision_and_counts_once() {
         let first = world.decide("u-ada", Verb::Update, Some(record.0), 1, json!({"username": "eve"})).await;
         let again = quiet(world.key("u-ada").await, "u-ada");
         let store = &world.store;
-        store.store_decisions(&world.lease, run, "digest", Pass::Linked, vec![first], NOW).await.expect("stored");
-        store.store_decisions(&world.lease, run, "digest", Pass::Again, vec![again], NOW).await.expect("stored");
+        world.keep(run, Pass::Linked, vec![first], NOW).await;
+        world.keep(run, Pass::Again, vec![again], NOW).await;
         assert!(store.plan_rows(run, &all()).await.expect("rows").is_empty());
         let counts = store.run_counts(run).await.expect("counts");
         assert_eq!((counts.users, counts.unchanged, counts.update), (1, 1, 0));
@@ -152,7 +152,7 @@ async fn an_open_item_is_one_per_user_refreshed_and_closed_when_nothing_is_left_
             });
             let run = world.planning().await;
             world.store.begin_plan(&world.lease, run, at).await.expect("plan");
-            world.store.store_decisions(&world.lease, run, "digest", Pass::Unlinked, vec![decision], at).await.expect("stored");
+            world.keep(run, Pass::Unlinked, vec![decision], at).await;
         };
         let open = async || world.store.reviews(&ReviewFilter { limit: 10, ..ReviewFilter::default() }).await.expect("items");
         ask(Some(ReviewWhy::AmbiguousMatch), 1).await;

@@ -1,6 +1,6 @@
 //! What the stories have in common: databases, one tenant under a lease, and short ways to say what a directory tells.
 
-use model::directory::{Cursor, Event, Feed, GroupTold, MemberKind, Removal, UserTold};
+use model::directory::{Cursor, Event, Feed, GroupTold, MemberKind, Page, Removal, UserTold};
 use model::plan::{Change, Decision, Effects, LinkState, Outcome, Standing, Verb};
 use model::records::Fields;
 use model::run::{RunKind, RunState};
@@ -65,9 +65,14 @@ impl World {
     }
 
     pub async fn page(&self, feed: Feed, round: i64, full: bool, events: Vec<Event>) -> PageStats {
-        let next = Cursor::Active("delta".into());
-        let page = PageCommit { feed, round, full, events, next: &next, log_edges: true };
-        self.store.commit_page(&self.lease, page).await.expect("page")
+        self.try_page(feed, round, full, Page { events, next: Cursor::Active("delta".into()) }).await.expect("page")
+    }
+
+    pub async fn try_page(&self, feed: Feed, round: i64, full: bool, page: Page) -> store::Result<PageStats> {
+        let mut writing = self.store.write(&self.lease).await?;
+        let stats = writing.page(PageCommit::new(feed, round, full, true, page)?).await?;
+        writing.commit().await?;
+        Ok(stats)
     }
 
     /// Source ids of the users who are due, sorted.
@@ -115,22 +120,40 @@ impl World {
     pub async fn plan(&self, decisions: Vec<Decision>) -> RunId {
         let run = self.planning().await;
         self.store.begin_plan(&self.lease, run, NOW).await.expect("plan");
-        self.store.store_decisions(&self.lease, run, "digest", Pass::Unlinked, decisions, NOW).await.expect("stored");
+        self.keep(run, Pass::Unlinked, decisions, NOW).await;
         run
+    }
+
+    /// Stores decisions as planning does.
+    pub async fn keep(&self, run: RunId, pass: Pass, decisions: Vec<Decision>, now: i64) {
+        let mut writing = self.store.write(&self.lease).await.expect("writing");
+        writing.decisions(run, "digest", pass, decisions, now).await.expect("stored");
+        writing.commit().await.expect("committed");
     }
 
     pub async fn apply_run(&self, run: RunId, batch: i64) -> BatchOutcome {
         let (from, to) = (RunState::Planning, RunState::Applying);
         self.store.advance_run(&self.lease, run, from, to, RunChange::default(), NOW).await.expect("advance");
         let mut all = BatchOutcome::default();
-        while !all.done {
-            let one = self.store.apply_batch(&self.lease, run, batch, NOW).await.expect("applied");
+        while let Some(one) = self.apply_next(run, batch).await.expect("applied") {
             all.applied += one.applied;
             all.failed += one.failed;
             all.held_back += one.held_back;
-            all.done = one.done;
         }
         all
+    }
+
+    /// Applies the next changes of a run, or what is left once all are written; none when nothing is left.
+    pub async fn apply_next(&self, run: RunId, batch: i64) -> store::Result<Option<BatchOutcome>> {
+        let pending = self.store.pending(run, self.store.applied_through(run).await?, batch).await?;
+        let mut writing = self.store.write(&self.lease).await?;
+        let outcome = if pending.is_empty() {
+            (!writing.finish(run, batch, NOW).await?).then(BatchOutcome::default)
+        } else {
+            Some(writing.apply(run, pending, NOW).await?)
+        };
+        writing.commit().await?;
+        Ok(outcome)
     }
 
     /// What the planner would say for a new contact.
