@@ -3,7 +3,7 @@
 //! Without an address a temporary SQLite file is used. Prints one line a step with rows a second.
 
 use anyhow::Result;
-use model::directory::{Cursor, Event, Feed, GroupTold, MemberKind, UserTold};
+use model::directory::{Cursor, Event, Feed, GroupTold, MemberKind, Page, UserTold};
 use model::plan::{Change, Decision, Effects, LinkState, Outcome, Standing, Verb};
 use model::run::{RunKind, RunState};
 use model::{Attributes, Field, Kind, RuleId, SourceId, UserKey, Value};

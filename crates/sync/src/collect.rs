@@ -146,7 +146,8 @@ impl Job {
         let (sender, receiver) = mpsc::channel(PAGES);
         let task = ahead(async move {
             loop {
-                let page = async { Ok(PageCommit::new(feed, round, full, log_edges, source.page(feed, &cursor, &select).await?)?) };
+                let page =
+                    async { Ok(PageCommit::new(feed, round, full, log_edges, source.page(feed, &cursor, &select).await?)?) };
                 let page: Result<PageCommit> = page.await;
                 if let Ok(page) = &page {
                     cursor = page.next().clone();

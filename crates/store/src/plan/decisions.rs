@@ -100,14 +100,7 @@ impl Writing {
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
-    pub async fn decisions(
-        &mut self,
-        run: RunId,
-        digest: &str,
-        pass: Pass,
-        decisions: Vec<Decision>,
-        now: i64,
-    ) -> Result<()> {
+    pub async fn decisions(&mut self, run: RunId, digest: &str, pass: Pass, decisions: Vec<Decision>, now: i64) -> Result<()> {
         if decisions.is_empty() {
             return Ok(());
         }

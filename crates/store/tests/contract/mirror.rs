@@ -1,5 +1,5 @@
 use crate::world::{NOW, World, gone, group, managed, member, named, on_each, user};
-use model::directory::{Cursor, Feed, Presence};
+use model::directory::{Cursor, Feed, Page, Presence};
 use model::{UserKey, Value};
 use serde_json::json;
 use store::{PageCommit, Store, StoreError};

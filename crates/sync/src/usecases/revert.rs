@@ -122,7 +122,11 @@ impl Job {
             }
             told += i64::try_from(batch.len()).unwrap_or(i64::MAX);
             self.store.store_revert(&self.lease, self.run, batch.len(), &changes, &reports).await?;
-            self.tell(RunState::Planning, told, Some(of)).await?;
+            if let Some(progress) = self.tell(RunState::Planning, told, Some(of)) {
+                let mut writing = self.store.write(&self.lease).await?;
+                writing.progress(self.run, &progress).await?;
+                writing.commit().await?;
+            }
         }
         Ok(hash.finish())
     }
