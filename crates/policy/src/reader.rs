@@ -151,7 +151,8 @@ pub(crate) fn filter(node: &Node, what: &str, faults: &mut Faults) -> Option<Exp
         faults.add(&node.at, format!("{what} is empty, which selects nobody; write a condition or take the key out"));
         return None;
     }
-    expr::compile(written, Use::Condition).map_err(|bad| faults.add(&node.at, format!("{what}: {bad}"))).ok()
+    let compiled = expr::compile(written, Use::Condition).map_err(|bad| faults.add(&node.at, format!("{what}: {bad}"))).ok();
+    compiled.map(|(expression, _)| expression)
 }
 
 /// One of a set of words.

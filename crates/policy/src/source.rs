@@ -1,7 +1,7 @@
 //! Where a field's value comes from, as written: an attribute under its Graph name, a part of one, or a derived value by its name.
 
 use crate::document::{Data, Node};
-use crate::expr::{self, Use};
+use crate::expr::{self, Use, Yields};
 use crate::fault::{Faults, either, nearest};
 use crate::words::Word;
 use model::Field;
@@ -30,7 +30,7 @@ pub(crate) fn is_attribute(name: &str) -> bool {
 }
 
 /// `extension_<application id>_<name>`.
-fn is_extension(name: &str) -> bool {
+pub(crate) fn is_extension(name: &str) -> bool {
     name.strip_prefix("extension_")
         .and_then(|rest| rest.split_once('_'))
         .is_some_and(|(app, own)| !app.is_empty() && !own.is_empty() && app.chars().chain(own.chars()).all(in_name))
@@ -66,8 +66,8 @@ pub(crate) fn source(node: &Node, target: &Field, faults: &mut Faults) -> Option
         faults.add(&node.at, format!("{what}: only the field manager has the source manager, and it has no other"));
         return None;
     }
-    let source = named(written).map_err(|why| faults.add(&node.at, format!("{what}: {why}"))).ok()?;
-    if is_list(&source) && Field::STANDARD.contains(&target.as_str()) && *target != Field::ADDITIONAL_EMAILS {
+    let (source, yields) = named(written).map_err(|why| faults.add(&node.at, format!("{what}: {why}"))).ok()?;
+    if yields == Yields::Many && Field::STANDARD.contains(&target.as_str()) && *target != Field::ADDITIONAL_EMAILS {
         faults.add(
             &node.at,
             format!("{what}: {written} is a list and {target} takes one value; name one of it, as in {written}[0]"),
@@ -83,8 +83,8 @@ pub(crate) fn text_source(node: &Node, what: &str, faults: &mut Faults) -> Optio
         faults.add(&node.at, format!("{what} must be an attribute's name or an expression, not {}", node.shown()));
         return None;
     };
-    let source = named(written).map_err(|why| faults.add(&node.at, format!("{what}: {why}"))).ok()?;
-    if is_list(&source) || source == Source::Manager || source.is_sign_in() {
+    let (source, yields) = named(written).map_err(|why| faults.add(&node.at, format!("{what}: {why}"))).ok()?;
+    if yields == Yields::Many || source == Source::Manager || source.is_sign_in() {
         faults.add(&node.at, format!("{what}: {written} is not one text; name another source, such as officeLocation"));
         return None;
     }
@@ -92,25 +92,21 @@ pub(crate) fn text_source(node: &Node, what: &str, faults: &mut Faults) -> Optio
 }
 
 /// A source by what is written: a derived value's name, an attribute's path, or an expression.
-fn named(written: &str) -> Result<Source, String> {
+fn named(written: &str) -> Result<(Source, Yields), String> {
     if let Some((_, derived)) = Derived::WORDS.iter().find(|(word, _)| *word == written) {
-        return Ok(Source::Derived(*derived));
+        let yields = if *derived == Derived::OtherAddresses { Yields::Many } else { Yields::One };
+        return Ok((Source::Derived(*derived), yields));
     }
     if written == MANAGER {
-        return Ok(Source::Manager);
+        return Ok((Source::Manager, Yields::One));
     }
     if written.contains(EXPRESSION) {
-        return expr::compile(written, Use::Value).map(Source::Expression).map_err(|bad| bad.to_string());
+        let compiled = expr::compile(written, Use::Value).map_err(|bad| bad.to_string())?;
+        return Ok((Source::Expression(compiled.0), compiled.1));
     }
-    path(written).map(Source::Attribute)
-}
-
-fn is_list(source: &Source) -> bool {
-    match source {
-        Source::Expression(_) | Source::Manager => false,
-        Source::Derived(derived) => *derived == Derived::OtherAddresses,
-        Source::Attribute(steps) => matches!(steps.as_slice(), [Step::Name(name)] if LISTS.contains(&name.as_str())),
-    }
+    let steps = path(written)?;
+    let whole = matches!(steps.as_slice(), [Step::Name(name)] if LISTS.contains(&name.as_str()));
+    Ok((Source::Attribute(steps), if whole { Yields::Many } else { Yields::One }))
 }
 
 /// `name`, `name[0]`, `name.part`.
@@ -181,7 +177,7 @@ fn shape(name: &str, steps: &[Step]) -> Result<(), String> {
     }
 }
 
-fn is_extension_attribute(part: &str) -> bool {
+pub(crate) fn is_extension_attribute(part: &str) -> bool {
     part.strip_prefix("extensionAttribute").and_then(|n| n.parse::<u8>().ok()).is_some_and(|n| (1..=15).contains(&n))
 }
 
