@@ -246,7 +246,9 @@ impl Checker<'_> {
                 (Node::Compare(how, Box::new(left), Box::new(right)), Type::Bool)
             }
             operators::IN => match (&b, right) {
-                (Type::List(of), _) if !a.fits(of) => return Err(never("is never in")),
+                (Type::List(of), _) if !a.fits(of) => {
+                    return Err(self.bad(at, format!("the list holds other values than {a}; compare values of one kind")));
+                }
                 (Type::List(_), Node::List(items)) if !items.is_empty() && items.iter().all(|n| matches!(n, Node::Text(_))) => {
                     let texts = items.into_iter().filter_map(|n| if let Node::Text(text) = n { Some(text) } else { None });
                     (Node::InTexts(Box::new(left), texts.collect()), Type::Bool)
