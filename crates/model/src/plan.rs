@@ -3,7 +3,7 @@
 use crate::attributes::Hash;
 use crate::reason::{Reason, ReviewWhy};
 use crate::records::{Deactivated, Field, Fields, Kind};
-use crate::{ClientId, PersonId, RuleId, SourceId, UserKey};
+use crate::{ClientId, PersonId, RuleId, RunId, SourceId, UserKey};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -390,6 +390,21 @@ pub struct Weights {
     pub stands_for: Vec<String>,
 }
 
+/// What the fleet of tenants weighs beside one plan (ruling 87).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FleetWeights {
+    /// How many tenants there are: one alone is no fleet.
+    pub tenants: i64,
+    /// Removals of the last 24 hours of all tenants that no approval covered, less those undone, without those this plan makes again.
+    pub removals_in_window: i64,
+    /// Active linked records of all tenants, before the plan.
+    pub linked: i64,
+    /// Other tenants whose own plans were held within the last hour.
+    pub tripped: i64,
+    /// The latest run that crossed a limit over the fleet within the last 24 hours.
+    pub stands: Option<RunId>,
+}
+
 /// A rule's group that cannot be found any more, or has lost all its members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LostGroup {
@@ -469,8 +484,44 @@ pub enum Hold {
         /// The limit.
         limit: i64,
     },
+    /// More of all tenants' linked records than `guard.fleet_max_removal_share` (ruling 87).
+    FleetRemovals {
+        /// With the window's, of all tenants.
+        removals: i64,
+        /// Linked records of all tenants.
+        linked: i64,
+        /// The limit as written, percent.
+        limit: String,
+    },
+    /// Too many tenants' plans were held within an hour (ruling 87).
+    FleetTenants {
+        /// How many, with this one.
+        tenants: i64,
+    },
+    /// The limits over the fleet were crossed within the last 24 hours (ruling 87).
+    FleetStands {
+        /// The run that crossed them.
+        run: RunId,
+    },
     /// The tenant's first plan waits for a person (ruling 94). Raised by runs, not by the planner.
     FirstRun,
+}
+
+impl Hold {
+    /// Whether only removals are the cause, so that what is safe of the plan need not wait (ruling 86).
+    #[must_use]
+    pub fn is_removals(&self) -> bool {
+        matches!(
+            self,
+            Hold::TooManyRemovals { .. } | Hold::RemovalShare { .. } | Hold::AllRemoved { .. } | Hold::FleetRemovals { .. }
+        )
+    }
+
+    /// Whether it is raised by the fleet rather than by the tenant's own plan.
+    #[must_use]
+    pub fn is_fleet(&self) -> bool {
+        matches!(self, Hold::FleetRemovals { .. } | Hold::FleetTenants { .. } | Hold::FleetStands { .. })
+    }
 }
 
 impl fmt::Display for Hold {
@@ -508,6 +559,18 @@ impl fmt::Display for Hold {
                 write!(f, "{creates} people would be created beside {linked} linked ones; the limit is {limit} %.")
             }
             Hold::AgentCreates { creates, limit } => write!(f, "{creates} agents would be created; the limit is {limit}."),
+            Hold::FleetRemovals { removals, linked, limit } => {
+                write!(
+                    f,
+                    "{removals} of {linked} linked people of all tenants would have lost their record's use or access within 24 hours; the limit is {limit} %."
+                )
+            }
+            Hold::FleetTenants { tenants } => {
+                write!(f, "The plans of {tenants} tenants were held within an hour, so something larger may be wrong.")
+            }
+            Hold::FleetStands { run } => {
+                write!(f, "Run {run} crossed the limits over all tenants within the last 24 hours; every plan since then waits.")
+            }
             Hold::FirstRun => {
                 f.write_str("This is the first plan for this tenant; a person looks at it before anything is written.")
             }

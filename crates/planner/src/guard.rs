@@ -1,9 +1,11 @@
 //! The guard: weighs a whole plan and says why it must wait for a person. Integers only (ruling 25).
 
-use model::RuleId;
-use model::plan::{Hold, LostGroup, Weights};
+use model::attributes::Hash;
+use model::plan::{Change, FleetWeights, Hold, LostGroup, Verb, Weights};
 use model::policy::{Guard, Percent};
+use model::{Field, Fields, RuleId, Status, UserKey, Value, text};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// Removals or absentees below this are never a share worth stopping for: 1 of 5 people is 20 % (ruling 81).
 const SHARE_FLOOR: i64 = 3;
@@ -36,6 +38,89 @@ pub fn weigh(guard: &Guard, w: &Weights) -> Vec<Hold> {
         holds.push(Hold::AgentCreates { creates: w.agent_creates, limit });
     }
     holds
+}
+
+/// Removals of all tenants below this are a normal day (ruling 87).
+pub const FLEET_FLOOR: i64 = 10;
+
+/// Tenants whose plans trip their guards within an hour before everybody's wait (ruling 87).
+const FLEET_TENANTS: i64 = 3;
+
+/// Why a plan must wait because of the fleet of tenants (ruling 87). `own` are the holds of the plan itself, `w` its weights.
+#[must_use]
+pub fn weigh_fleet(guard: &Guard, own: &[Hold], w: &Weights, fleet: &FleetWeights) -> Vec<Hold> {
+    let Some(share) = guard.fleet_max_removal_share.filter(|_| fleet.tenants > 1 && w.changes > 0) else { return Vec::new() };
+    let mut holds = Vec::new();
+    let removals = w.removals + fleet.removals_in_window - w.returns;
+    if w.removals > 0 && removals >= FLEET_FLOOR && share.exceeded(removals, fleet.linked) {
+        holds.push(Hold::FleetRemovals { removals, linked: fleet.linked, limit: share.to_string() });
+    }
+    let tenants = fleet.tripped + i64::from(!own.is_empty());
+    if tenants >= FLEET_TENANTS {
+        holds.push(Hold::FleetTenants { tenants });
+    }
+    if let (Some(run), true) = (fleet.stands, holds.is_empty()) {
+        holds.push(Hold::FleetStands { run });
+    }
+    holds
+}
+
+/// What may be written of a plan that is held for its removals alone (ruling 86): links, new records, returns and updates that touch
+/// no key field. Not half of a change of kind, and nothing that takes a username which a change that waits would give up. Told one
+/// change after the other, so that a plan need not be in memory.
+#[derive(Debug, Default)]
+pub struct SafePart {
+    changes: Vec<Weighed>,
+    /// Users whose records change kind.
+    turning: HashSet<UserKey>,
+}
+
+/// What is kept of a change.
+#[derive(Debug)]
+struct Weighed {
+    user: UserKey,
+    is_safe: bool,
+    /// The usernames it takes and gives up, folded.
+    takes: Option<Hash>,
+    gives_up: Option<Hash>,
+}
+
+impl SafePart {
+    /// The next change of the plan.
+    pub fn add(&mut self, change: &Change) {
+        let archives = change.set.get(&Field::STATUS).is_some_and(|s| *s == Status::Archived.as_str());
+        if archives || change.verb == Verb::Restore {
+            self.turning.insert(change.user);
+        }
+        let name = |fields: &Fields| fields.get(&Field::USERNAME).and_then(Value::as_str).map(|n| Hash::of(&text::fold(n)));
+        let (takes, gives_up) = (name(&change.set), name(&change.before));
+        self.changes.push(Weighed { user: change.user, is_safe: is_safe(change), takes, gives_up });
+    }
+
+    /// Which of the changes are safe, in the order they were told.
+    #[must_use]
+    pub fn finish(self) -> Vec<bool> {
+        let Self { changes, turning } = self;
+        let mut safe: Vec<bool> = changes.iter().map(|c| c.is_safe && !turning.contains(&c.user)).collect();
+        loop {
+            let kept: HashSet<Hash> = changes.iter().zip(&safe).filter(|(_, s)| !**s).filter_map(|(c, _)| c.gives_up).collect();
+            let waits = |i: &usize| safe[*i] && changes[*i].takes.is_some_and(|name| kept.contains(&name));
+            let waiting: Vec<usize> = (0..changes.len()).filter(waits).collect();
+            if waiting.is_empty() {
+                return safe;
+            }
+            waiting.into_iter().for_each(|i| safe[i] = false);
+        }
+    }
+}
+
+fn is_safe(change: &Change) -> bool {
+    !change.effects.removal
+        && match change.verb {
+            Verb::Create | Verb::Link | Verb::Reactivate | Verb::GrantAccess => true,
+            Verb::Update => !change.set.keys().any(Field::is_key),
+            Verb::Restore | Verb::RevokeAccess | Verb::Deactivate | Verb::Archive => false,
+        }
 }
 
 /// What the read itself says: an empty or shrunken directory, groups that are lost (rulings 81, 83, 84).

@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_review.sql"),
     include_str!("../migrations/0003_undo.sql"),
+    include_str!("../migrations/0004_fleet.sql"),
 ];
 
 /// The newest schema this program knows.

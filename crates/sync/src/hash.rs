@@ -18,10 +18,24 @@ struct Entry {
     record: Option<PersonId>,
 }
 
+/// The digest of a change.
+#[derive(Debug)]
+pub(crate) struct Digested(Entry);
+
 impl PlanHash {
     /// Over nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The digest of one change, to be taken in later.
+    pub fn digest(change: &Change, policy_digest: &str) -> Digested {
+        Digested(Entry { digest: digest(change, policy_digest), user: change.user, record: change.record })
+    }
+
+    /// Takes a change in by its digest.
+    pub fn add_digest(&mut self, Digested(entry): Digested) {
+        self.0.push(entry);
     }
 
     /// Takes a change in.

@@ -145,7 +145,12 @@ impl Job {
     async fn weigh(&mut self, planner: &Planner, policy: &Policy, hash: String) -> Result<Planned> {
         let mut weights = self.store.weights(self.run, self.engine.now()).await?;
         weights.lost_groups = self.lost_groups(planner).await?;
-        let holds = guard::weigh(&policy.guard, &weights);
+        let mut holds = guard::weigh(&policy.guard, &weights);
+        if policy.guard.fleet_max_removal_share.is_some() && weights.changes > 0 {
+            let (tenant, now) = (self.tenant.key, self.engine.now());
+            let fleet = self.store.fleet_weights(tenant, self.run, weights.removals, guard::FLEET_FLOOR, now).await?;
+            holds.extend(guard::weigh_fleet(&policy.guard, &holds, &weights, &fleet));
+        }
         Ok(Planned { hash, holds, changes: weights.changes, weights })
     }
 

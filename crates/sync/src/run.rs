@@ -11,6 +11,7 @@
 use crate::actor::Actor;
 use crate::engine::{Engine, Heartbeat, Job, lease_ms};
 use crate::error::{Error, Result};
+use crate::hash::PlanHash;
 use crate::plan::Planned;
 use crate::progress::Teller;
 use crate::report::RunReport;
@@ -18,8 +19,9 @@ use crate::usecases::revert::is_revert;
 use model::plan::Hold;
 use model::run::{RunKind, RunState};
 use model::{RunId, TenantKey};
+use planner::guard;
 use std::time::Duration;
-use store::{Lease, Run, RunChange, RunFilter, Tenant};
+use store::{Lease, PlanFilter, Run, RunChange, RunFilter, Tenant};
 
 /// A request for a run.
 #[derive(Debug, Clone)]
@@ -39,6 +41,9 @@ const LEASE_POLL: Duration = Duration::from_millis(100);
 
 /// How many earlier runs are looked through for the same plan: a plan that waits or was rejected is among the latest.
 const LOOK_BACK: i64 = 50;
+
+/// Rows of a plan read at a time.
+const PLAN_PAGE: i64 = 1_000;
 
 /// How long another process's work on a tenant is waited for, milliseconds: a first sync of a million users takes minutes.
 const PATIENCE_MS: i64 = 10 * 60 * 1_000;
@@ -239,6 +244,13 @@ impl Engine {
             }
             Next::Wait => {
                 self.supersede_waiting(lease, &run).await?;
+                if !run.preview {
+                    self.note_trips(lease, &run, &planned.holds).await?;
+                    let has_safe_part = loaded.policy.guard.apply_safe_part && planned.holds.iter().all(Hold::is_removals);
+                    if has_safe_part {
+                        return self.apply_safe_part(&mut job, &mut run, change).await;
+                    }
+                }
                 let state = if run.preview { RunState::Ready } else { RunState::Held };
                 self.advance(lease, &mut run, state, change).await?;
                 Ok(run.id)
@@ -278,6 +290,55 @@ impl Engine {
             Some(rejected) => Ok(Next::RejectedBefore(rejected.id)),
             None => Ok(Next::Wait),
         }
+    }
+
+    /// Applies what is safe of a plan that is held for its removals; the rest waits as a plan with a hash of its own (ruling 86).
+    async fn apply_safe_part(&self, job: &mut Job, run: &mut Run, change: RunChange) -> Result<RunId> {
+        let digest = change.policy_digest.clone().unwrap_or_default();
+        let (mut part, mut rows) = (guard::SafePart::default(), Vec::new());
+        let mut after = 0;
+        loop {
+            let filter = PlanFilter { after, limit: PLAN_PAGE, ..PlanFilter::default() };
+            let page = self.store().plan_rows(run.id, &filter).await?;
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            for row in &page {
+                part.add(&row.change);
+                rows.push((row.id, PlanHash::digest(&row.change, &digest)));
+            }
+        }
+        let (mut safe, mut rest, mut ids) = (PlanHash::new(), PlanHash::new(), Vec::new());
+        for ((id, digest), is_safe) in rows.into_iter().zip(part.finish()) {
+            if is_safe {
+                ids.push(id);
+                safe.add_digest(digest);
+            } else {
+                rest.add_digest(digest);
+            }
+        }
+        let lease = job.lease.clone();
+        if ids.is_empty() {
+            self.advance(&lease, run, RunState::Held, change).await?;
+            return Ok(run.id);
+        }
+        let held = RunChange { plan_hash: Some(rest.finish()), ..change };
+        let id = self.store().split_plan(&lease, run.id, held, &ids, &safe.finish(), self.now()).await?;
+        metrics::counter!("rollcall_runs_total", "state" => RunState::Held.as_str()).increment(1);
+        tracing::info!(run = %run.id, safe = %id, changes = ids.len(), "the safe part is applied, the rest waits");
+        let mut safe = self.store().run(id).await?;
+        self.finish(job, &mut safe).await?;
+        Ok(run.id)
+    }
+
+    /// Remembers that a plan was held, for the limits over the fleet (ruling 87).
+    async fn note_trips(&self, lease: &Lease, run: &Run, holds: &[Hold]) -> Result<()> {
+        if holds.iter().any(|hold| !hold.is_fleet() && *hold != Hold::FirstRun) {
+            self.store().note_trip(lease, run.id, false, self.now()).await?;
+        }
+        if holds.iter().any(|hold| matches!(hold, Hold::FleetRemovals { .. } | Hold::FleetTenants { .. })) {
+            self.store().note_trip(lease, run.id, true, self.now()).await?;
+        }
+        Ok(())
     }
 
     /// Applies, passes on, and closes.

@@ -13,10 +13,10 @@ mod shown;
 pub use judge::Failure;
 pub use shown::{Shown, ShownChange, ShownReport, ShownReview, plan_json};
 
-use crate::guard::RuleGroup;
+use crate::guard::{self, RuleGroup};
 use directory::Directory;
 use model::facts::{Answers, Resolution, UserFacts};
-use model::plan::{Change, Decision, LinkState, ReviewItem, Weights};
+use model::plan::{Change, Decision, Hold, LinkState, ReviewItem, Weights};
 use model::policy::Policy;
 use model::run::RunKind;
 use model::{PersonId, SourceId, UserKey};
@@ -200,9 +200,23 @@ impl World {
         if planned.holds.is_empty() {
             self.apply(&planned.pending, false);
             self.held = None;
-        } else {
-            self.held = Some(planned.pending);
+            return;
         }
+        let Planned { pending, holds, .. } = planned;
+        let has_safe_part = self.policy.policy.guard.apply_safe_part && holds.iter().all(Hold::is_removals);
+        if !has_safe_part {
+            self.held = Some(pending);
+            return;
+        }
+        // What waits is a plan of its own (ruling 86), which the next step shows (ruling 108).
+        let (mut safe, mut rest) = (Pending { bookings: pending.bookings, ..Pending::default() }, Pending::default());
+        let mut part = guard::SafePart::default();
+        pending.changes.iter().for_each(|change| part.add(change));
+        for (change, is_safe) in pending.changes.into_iter().zip(part.finish()) {
+            if is_safe { &mut safe } else { &mut rest }.changes.push(change);
+        }
+        self.write_plan(&safe, false);
+        self.held = Some(rest);
     }
 
     fn reject(&mut self, plan: &Pending) {

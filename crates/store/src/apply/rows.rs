@@ -209,7 +209,8 @@ async fn usernames(tx: &mut Tx, place: Place, prepared: &mut Prepared) -> Result
     let ids: Vec<i64> = holders.values().flatten().map(|(id, _)| id.0).collect();
     let (from, to) = stretch(place.run);
     let sql = "SELECT c.person_id FROM changes c
-         WHERE c.person_id IN EACH_INT($1) AND c.id > $2 AND c.id <= $3 AND c.sets_username = 1";
+         WHERE c.person_id IN EACH_INT($1) AND c.id > $2 AND c.id <= $3
+            AND (c.sets_username = 1 OR c.set_values LIKE '%\"status\":\"archived\"%')";
     let moving: HashSet<PersonId> =
         tx.query(sql, values![ids, from, to]).await?.iter().map(|r| r.get(0)).collect::<Result<_>>()?;
     let in_the_way = |r: &Ready| {

@@ -155,7 +155,10 @@ pub(crate) async fn settle(tx: &mut Tx, lease: &Lease, run: RunId) -> Result<()>
              AND d.user_id = reverted.user_id AND d.seq <= (SELECT planned_seq FROM runs WHERE id = $2 AND kind <> 'revert'))";
     tx.execute(sql, values![lease.tenant, run]).await?;
     let sql = "DELETE FROM due
-         WHERE tenant_id = $1 AND seq <= (SELECT planned_seq FROM runs WHERE id = $2 AND kind <> 'revert')";
+         WHERE tenant_id = $1 AND seq <= (SELECT planned_seq FROM runs WHERE id = $2 AND kind <> 'revert')
+           AND NOT EXISTS (SELECT 1 FROM runs r JOIN changes c ON c.id > r.id * 4294967296 AND c.id < (r.id + 1) * 4294967296
+            WHERE r.tenant_id = $1 AND r.state = 'held' AND r.id <> $2 AND c.user_id = due.user_id)";
+    // Whose changes wait in a plan that is held stays due (rulings 3 and 86).
     tx.execute(sql, values![lease.tenant, run]).await?;
     tx.execute("DELETE FROM decided WHERE run_id = $1", values![run]).await.map(|_| ())
 }

@@ -6,9 +6,11 @@
 //! records, links and their bookkeeping are written when the plan is applied.
 
 mod decisions;
+mod fleet;
 mod read;
 mod rejected;
 mod revert;
+mod split;
 mod stale;
 mod weigh;
 

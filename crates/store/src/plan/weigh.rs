@@ -8,7 +8,7 @@ use model::{RuleId, RunId, TenantKey};
 use std::collections::HashMap;
 
 /// Removals count for this long (ruling 82), milliseconds.
-const WINDOW: i64 = 24 * 60 * 60 * 1000;
+pub(super) const WINDOW: i64 = 24 * 60 * 60 * 1000;
 
 impl Store {
     /// Weighs a run's plan at an instant. Lost groups are the caller's to add: they compare the policy with what it named before.
