@@ -72,7 +72,7 @@ enum Command {
     /// Existing records: adopt from CSV, or write out
     #[command(subcommand)]
     Records(records::Command),
-    /// The policy as a file: check, test, plan, export, import, diff
+    /// The policy as a file: check, test, plan, schema, export, import, diff
     #[command(subcommand)]
     Policy(policy::Command),
     /// A pretend Microsoft: identity platform and Graph on this machine

@@ -1,4 +1,4 @@
-//! `rollcall policy`: the policy as a file. `check`, `test` and `plan` need no server, no database and no network.
+//! `rollcall policy`: the policy as a file. `check`, `test`, `plan` and `schema` need no server, no database and no network.
 
 use crate::house::{Files, House};
 use crate::{exit, print};
@@ -37,6 +37,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the JSON Schema of policy files, for editors
+    Schema {
+        /// Of scenario files instead
+        #[arg(long)]
+        scenario: bool,
+    },
     /// Write out a policy: a tenant's own document, or the default's
     Export {
         /// The tenant; without one, the default policy
@@ -72,6 +78,9 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
         Command::Check { files, json } => check(&files, json),
         Command::Test { files, json } => test(&files, json),
         Command::Plan { file, json } => plan(&file, json),
+        Command::Schema { scenario } => {
+            print::json(&if scenario { policy::schema::scenario() } else { policy::schema::policy() })
+        }
         Command::Export { tenant, effective } => {
             let house = House::open(&files).await?;
             let scope = scope(&house, tenant.as_deref()).await?;
