@@ -2,6 +2,7 @@
 
 mod access;
 mod applying;
+mod holding;
 mod leases;
 mod mirror;
 mod opening;
