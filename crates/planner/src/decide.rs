@@ -196,10 +196,14 @@ impl Planner {
 
     /// Scope and rules. What excludes a user has the first name in the order of ruling 113.
     pub(crate) fn select(&self, user: &UserFacts) -> Selection<'_> {
+        self.select_as(user, live(user).next().is_some())
+    }
+
+    /// The same where it is known otherwise whether the user has a record.
+    pub(crate) fn select_as(&self, user: &UserFacts, linked: bool) -> Selection<'_> {
         if let Some(name) = self.scope.excluded_by(&user.attributes) {
             return Selection::Excluded(name);
         }
-        let linked = live(user).next().is_some();
         let disabled = !linked && !scope::is_enabled(user) && !self.scope.creates_disabled();
         match self.rules.choose(user, scope::is_guest(&user.attributes)) {
             Chosen::GuestsExcluded => Selection::Excluded(Cow::Borrowed("guests")),

@@ -1,5 +1,6 @@
 //! What holds in every world: rules that are algebraic, tried on generated directories, records and policies.
 
+use crate::impact::{Held, Impact};
 use crate::world::{Decided, Planned, World};
 use checker::PlanFacts;
 use model::run::RunKind;
@@ -303,5 +304,44 @@ proptest! {
         }
         let planned = plan(&mut world, RunKind::Full);
         prop_assert!(planned.pending.changes.iter().all(|c| c.verb == model::plan::Verb::Create));
+    }
+
+    /// What is shown before a policy is saved, and who is touched by saving: nobody is left out for whom something changes.
+    #[test]
+    fn whom_a_policy_change_cannot_affect_it_does_not_change(
+        made in made(), policy in 0..3usize, kind in 0..3usize, collision in any::<bool>(),
+    ) {
+        let other = World::new(&Made { policy, kind, collision, ..made.clone() }.scenario());
+        for mut world in worlds(&made) {
+            plan_and_apply(&mut world);
+            let before = world.planner(RunKind::Delta);
+            world.policy = other.policy.clone();
+            let after = world.planner(RunKind::Delta);
+            let impact = Impact::new(&before, &after);
+            let ids: Vec<SourceId> = world.directory.users.keys().cloned().collect();
+            let affected: Vec<SourceId> = ids
+                .iter()
+                .filter(|id| {
+                    let mut user = world.facts(id, &before).expect("a known user");
+                    user.groups.extend(world.facts(id, &after).expect("a known user").groups);
+                    let live = user.links.iter().filter(|l| l.person.status != Status::Archived);
+                    let held: Vec<Held> = live
+                        .map(|l| Held { kind: l.person.kind, marked: l.link.deactivated_by.is_some() })
+                        .collect();
+                    impact.on(&user, &held).is_some()
+                })
+                .cloned()
+                .collect();
+            let changed = |ids: &[SourceId]| -> BTreeSet<SourceId> {
+                let decided = world.decide(&after, ids, 3);
+                let all = decided.linked.into_iter().chain(decided.unlinked).filter(|d| !d.changes.is_empty());
+                all.map(|d| d.source_id).collect()
+            };
+            // Whoever waits for a person may be freed by what others give up; applying touches them then.
+            let waits = |id: &SourceId| world.facts(id, &after).is_some_and(|user| user.review.is_some());
+            for id in changed(&ids) {
+                prop_assert!(affected.contains(&id) || waits(&id), "{id} changes and was not named: {affected:?}");
+            }
+        }
     }
 }

@@ -39,7 +39,7 @@ pub use access::{Account, ApiToken, Session};
 pub use apply::{BatchOutcome, Pending};
 pub use audit::AuditEntry;
 pub use error::{Result, StoreError};
-pub use facts::RuleGroup;
+pub use facts::{Glance, RuleGroup};
 pub use lease::Lease;
 pub use mirror::{FeedState, PageCommit, PageStats, UserFilter, UserRow};
 pub use overview::{Overview, StandingCount};

@@ -2,7 +2,9 @@
 
 use crate::db::Row;
 use crate::error::{Result, StoreError};
+use crate::mirror::touch;
 use crate::{Store, values};
+use model::{TenantKey, UserKey};
 
 /// One version of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,11 @@ pub struct PolicyVersion {
     /// When, milliseconds since 1970.
     pub saved_at: i64,
 }
+
+/// Users touched with one statement: some megabytes of it.
+const TOUCHED: usize = 10_000;
+
+const CONTESTED: &str = "Somebody else saved this policy at the same time. Look at it, then save again.";
 
 const POLICY: &str = "SELECT scope, version, document, digest, author, saved_at FROM policies";
 
@@ -40,9 +47,32 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when somebody saved at the same instant.
     pub async fn save_policy(&self, scope: &str, text: &str, author: &str, digest: &str, now: i64) -> Result<i64> {
+        let seen = self.policy(scope).await?.map(|p| p.version);
+        self.save_policy_touching(scope, text, author, digest, seen, &[], now).await
+    }
+
+    /// The same, and touches the users whom it affects in the same transaction, so that no policy decides without them. `seen` is the
+    /// newest version they were found by.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another version was saved since `seen`.
+    #[expect(clippy::too_many_arguments, reason = "a version is made of all of them, and they meet nowhere else")]
+    pub async fn save_policy_touching(
+        &self,
+        scope: &str,
+        text: &str,
+        author: &str,
+        digest: &str,
+        seen: Option<i64>,
+        touched: &[(TenantKey, Vec<UserKey>)],
+        now: i64,
+    ) -> Result<i64> {
         let mut tx = self.db.begin().await?;
         let newest = tx.query_opt(&format!("{POLICY} WHERE scope = $1 ORDER BY version DESC LIMIT 1"), values![scope]).await?;
         let newest = newest.as_ref().map(policy).transpose()?;
+        if newest.as_ref().map(|p| p.version) != seen {
+            return Err(StoreError::Conflict(CONTESTED.into()));
+        }
         if let Some(same) = newest.as_ref().filter(|p| p.text == text && p.digest == digest) {
             return Ok(same.version);
         }
@@ -50,9 +80,13 @@ impl Store {
         let sql = "INSERT INTO policies (scope, version, document, digest, author, saved_at) VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (scope, version) DO NOTHING";
         if tx.execute(sql, values![scope, version, text, digest, author, now]).await? == 0 {
-            return Err(StoreError::Conflict(
-                "Somebody else saved this policy at the same time. Look at it, then save again.".into(),
-            ));
+            return Err(StoreError::Conflict(CONTESTED.into()));
+        }
+        for (tenant, users) in touched {
+            for users in users.chunks(TOUCHED) {
+                let keys: Vec<i64> = users.iter().map(|user| user.0).collect();
+                touch::users(&mut tx, *tenant, &keys).await?;
+            }
         }
         tx.commit().await?;
         Ok(version)

@@ -35,3 +35,4 @@ pub use usecases::records::ImportReport;
 pub use usecases::review::{CandidateView, ReviewView};
 pub use usecases::secrets::SecretName;
 pub use usecases::tenants::{StandingView, TenantView};
+pub use usecases::what_if::{ChangeGroup, Counted, GroupCount, MoveCount, Sample, TenantImpact, WhatIf};

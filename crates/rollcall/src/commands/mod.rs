@@ -20,6 +20,7 @@ mod serve;
 mod simulate;
 mod sync;
 mod tenants;
+mod what_if;
 
 /// Keeps the people in a PSA true to Microsoft Entra ID: see the change before it happens, know why, take it back.
 #[derive(Debug, Parser)]
@@ -72,7 +73,7 @@ enum Command {
     /// Existing records: adopt from CSV, or write out
     #[command(subcommand)]
     Records(records::Command),
-    /// The policy as a file: check, test, plan, schema, export, import, diff
+    /// The policy as a file: check, test, plan, export, import, diff, what-if, versions
     #[command(subcommand)]
     Policy(policy::Command),
     /// A pretend Microsoft: identity platform and Graph on this machine

@@ -1,5 +1,6 @@
-//! `rollcall policy`: the policy as a file. `check`, `test`, `plan` and `schema` need no server, no database and no network.
+//! `rollcall policy`: the policy as a file. `check`, `test` and `plan` need no server, no database and no network.
 
+use super::what_if;
 use crate::house::{Files, House};
 use crate::{exit, print};
 use anyhow::{Context, Result, bail};
@@ -37,12 +38,6 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Print the JSON Schema of policy files, for editors
-    Schema {
-        /// Of scenario files instead
-        #[arg(long)]
-        scenario: bool,
-    },
     /// Write out a policy: a tenant's own document, or the default's
     Export {
         /// The tenant; without one, the default policy
@@ -56,6 +51,34 @@ pub enum Command {
         /// The policy file; - for standard input
         file: PathBuf,
         /// The tenant; without one, the default policy
+        #[arg(long, value_name = "TENANT")]
+        tenant: Option<String>,
+    },
+    /// Who would change, and how, if a policy file were kept: nothing is written
+    WhatIf {
+        /// The policy file; - for standard input
+        file: PathBuf,
+        /// For this tenant's own document; without one, for the default policy and every tenant
+        #[arg(long, value_name = "TENANT")]
+        tenant: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The versions that were kept, newest first
+    Versions {
+        /// The tenant; without one, the default policy
+        tenant: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Keep an older version's text as the newest version
+    Restore {
+        /// The version's number
+        #[arg(value_name = "VERSION")]
+        number: i64,
+        /// Of this tenant's own document; without one, of the default policy
         #[arg(long, value_name = "TENANT")]
         tenant: Option<String>,
     },
@@ -78,9 +101,6 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
         Command::Check { files, json } => check(&files, json),
         Command::Test { files, json } => test(&files, json),
         Command::Plan { file, json } => plan(&file, json),
-        Command::Schema { scenario } => {
-            print::json(&if scenario { policy::schema::scenario() } else { policy::schema::policy() })
-        }
         Command::Export { tenant, effective } => {
             let house = House::open(&files).await?;
             let scope = scope(&house, tenant.as_deref()).await?;
@@ -98,10 +118,35 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
                 Err(sync::Error::Policy(faults)) => return refuse(&file, &faults),
                 saved => saved?,
             };
-            for warning in &saved.warnings {
-                eprintln!("warning: {}", print::plain(warning));
+            kept(&saved);
+            Ok(())
+        }
+        Command::WhatIf { file, tenant, json } => {
+            let house = House::open(&files).await?;
+            let scope = scope(&house, tenant.as_deref()).await?;
+            what_if::run(&house, scope, &file, &read(&file)?, json).await
+        }
+        Command::Versions { tenant, json } => {
+            let house = House::open(&files).await?;
+            let scope = scope(&house, tenant.as_deref()).await?;
+            let versions = house.engine.policy_versions(scope).await?;
+            if json {
+                let shown = versions.iter().map(|v| {
+                    serde_json::json!({ "version": v.version, "author": v.author, "saved_at": v.saved_at, "digest": v.digest })
+                });
+                return print::json(&shown.collect::<Vec<_>>());
             }
-            println!("Version {} is kept and decides from the next run on.", saved.version);
+            print::table(
+                &["Version", "Saved", "By"],
+                versions.iter().map(|v| [v.version.to_string(), print::time(v.saved_at), v.author.clone()]),
+                "Nothing was kept here yet: everything is inherited.",
+            );
+            Ok(())
+        }
+        Command::Restore { number, tenant } => {
+            let house = House::open(&files).await?;
+            let scope = scope(&house, tenant.as_deref()).await?;
+            kept(&house.engine.restore_policy(scope, number, &house.actor()).await?);
             Ok(())
         }
         Command::Diff { file, tenant, json } => {
@@ -127,6 +172,13 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
     }
 }
 
+fn kept(saved: &sync::SavedPolicy) {
+    for warning in &saved.warnings {
+        eprintln!("warning: {}", print::plain(warning));
+    }
+    println!("Version {} is kept and decides from the next run on; it affects {} users.", saved.version, saved.affected);
+}
+
 async fn scope(house: &House, tenant: Option<&str>) -> Result<PolicyScope> {
     Ok(match tenant {
         Some(name) => PolicyScope::Tenant(house.engine.tenant_named(name).await?.key),
@@ -134,7 +186,7 @@ async fn scope(house: &House, tenant: Option<&str>) -> Result<PolicyScope> {
     })
 }
 
-fn refuse(file: &Path, faults: &[Fault]) -> Result<()> {
+pub(super) fn refuse(file: &Path, faults: &[Fault]) -> Result<()> {
     for fault in faults {
         eprintln!("{}: {}", file.display(), print::plain(&fault.to_string()));
     }

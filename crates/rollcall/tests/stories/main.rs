@@ -38,6 +38,7 @@ mod input;
 mod reverting;
 mod secrecy;
 mod together;
+mod what_if;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_rollcall");

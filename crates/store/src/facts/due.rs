@@ -63,6 +63,15 @@ impl Store {
         facts(&mut tx, tenant, keys(&rows)?, Some(relevant)).await
     }
 
+    /// The same as [`Store::user_facts`], with memberships of the `relevant` groups alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn facts_of(&self, tenant: TenantKey, users: &[UserKey], relevant: &HashSet<GroupKey>) -> Result<Vec<UserFacts>> {
+        let mut tx = self.db.read().await?;
+        facts(&mut tx, tenant, users.iter().map(|u| u.0).collect(), Some(relevant)).await
+    }
+
     /// Everything the planner needs to know of these users, in the order given: to decide again, and to explain.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 mod answers;
 mod due;
+mod glance;
 mod groups;
 
+pub use glance::Glance;
 pub use groups::RuleGroup;

@@ -16,6 +16,7 @@ mod weigh;
 
 pub(crate) use decisions::settle;
 pub(crate) use revert::remember;
+pub(crate) use weigh::window;
 
 pub use decisions::Pass;
 pub use read::{ChangeState, PlanFilter, PlanRow};

@@ -1,6 +1,7 @@
 //! What a stored plan weighs, by aggregates over its rows, the ledger of removals and the links.
 
 use super::stretch;
+use crate::db::Tx;
 use crate::error::{Result, StoreError};
 use crate::{Store, values};
 use model::plan::Weights;
@@ -34,20 +35,7 @@ impl Store {
             weights.creates = row.get(4)?;
             weights.agent_creates = row.get(5)?;
         }
-        let sql = "SELECT COUNT(*) FROM links l JOIN people p ON p.id = l.person_id WHERE l.tenant_id = $1 AND p.status = 0";
-        if let Some(row) = tx.query_opt(sql, values![tenant]).await? {
-            weights.linked = row.get(0)?;
-        }
-        // The window is open at its far end: exactly 24 hours ago is out (ruling 82).
-        let sql = "SELECT COUNT(CASE WHEN approved = 0 AND NOT EXISTS (SELECT 1 FROM changes c
-                    WHERE c.person_id = m.person_id AND c.id > $4 AND c.id <= $5 AND c.removal = 1) THEN 1 END),
-                COUNT(DISTINCT CASE WHEN NOT EXISTS (SELECT 1 FROM links l JOIN people p ON p.id = l.person_id
-                    WHERE l.person_id = m.person_id AND l.tenant_id = $1 AND p.status = 0) THEN m.person_id END)
-             FROM removals m WHERE m.tenant_id = $1 AND m.at > $2 AND m.at <= $3 AND m.undone = 0";
-        if let Some(row) = tx.query_opt(sql, values![tenant, now - WINDOW, now, from, to]).await? {
-            weights.removals_in_window = row.get(0)?;
-            weights.removed_in_window = row.get(1)?;
-        }
+        window(&mut tx, tenant, now, (from, to), &mut weights).await?;
         let sql = "SELECT mirror_before, present, absentees FROM feeds WHERE tenant_id = $1 AND feed = 'users'";
         if let Some(row) = tx.query_opt(sql, values![tenant]).await? {
             weights.mirror_before = row.get(0)?;
@@ -76,4 +64,24 @@ impl Store {
              WHERE c.id > $1 AND c.id <= $2 AND c.removal = 1 AND l.rule IS NOT NULL GROUP BY l.rule";
         self.db.query(sql, values![from, to]).await?.iter().map(|row| Ok((RuleId(row.get(0)?), row.get(1)?))).collect()
     }
+}
+
+/// The linked records, and the removals of the last 24 hours but for those of records that the plan in `stretch` removes again.
+pub(crate) async fn window(tx: &mut Tx, tenant: TenantKey, now: i64, stretch: (i64, i64), weights: &mut Weights) -> Result<()> {
+    let (from, to) = stretch;
+    let sql = "SELECT COUNT(*) FROM links l JOIN people p ON p.id = l.person_id WHERE l.tenant_id = $1 AND p.status = 0";
+    if let Some(row) = tx.query_opt(sql, values![tenant]).await? {
+        weights.linked = row.get(0)?;
+    }
+    // The window is open at its far end: exactly 24 hours ago is out (ruling 82).
+    let sql = "SELECT COUNT(CASE WHEN approved = 0 AND NOT EXISTS (SELECT 1 FROM changes c
+                WHERE c.person_id = m.person_id AND c.id > $4 AND c.id <= $5 AND c.removal = 1) THEN 1 END),
+            COUNT(DISTINCT CASE WHEN NOT EXISTS (SELECT 1 FROM links l JOIN people p ON p.id = l.person_id
+                WHERE l.person_id = m.person_id AND l.tenant_id = $1 AND p.status = 0) THEN m.person_id END)
+         FROM removals m WHERE m.tenant_id = $1 AND m.at > $2 AND m.at <= $3 AND m.undone = 0";
+    if let Some(row) = tx.query_opt(sql, values![tenant, now - WINDOW, now, from, to]).await? {
+        weights.removals_in_window = row.get(0)?;
+        weights.removed_in_window = row.get(1)?;
+    }
+    Ok(())
 }

@@ -9,3 +9,4 @@ pub mod revert;
 pub mod review;
 pub mod secrets;
 pub mod tenants;
+pub mod what_if;

@@ -46,6 +46,8 @@ pub struct SavedPolicy {
     pub version: i64,
     /// The digest of what it comes to.
     pub digest: String,
+    /// Users whom the change can affect: the next run looks at them again.
+    pub affected: usize,
     /// What is allowed and yet likely to be a mistake.
     pub warnings: Vec<String>,
 }
@@ -93,22 +95,48 @@ impl Engine {
         policy::load(&layers).map_err(Error::Policy)
     }
 
-    /// Keeps a document as a new version, and makes everyone it can affect due.
+    /// Keeps a document as a new version, and makes everyone it can affect due, and nobody else.
     ///
     /// # Errors
     /// [`Error::Policy`] with every fault; nothing is kept then.
     pub async fn save_policy(&self, scope: PolicyScope, text: &str, actor: &Actor) -> Result<SavedPolicy> {
         let loaded = self.check_policy(scope, text).await?;
-        let version = self.store().save_policy(&scope.key(), text, &actor.to_string(), &loaded.digest, self.now()).await?;
-        let touched: Vec<TenantKey> = match scope {
-            PolicyScope::Tenant(tenant) => vec![tenant],
-            PolicyScope::Default => self.store().tenants().await?.into_iter().map(|t| t.key).collect(),
-        };
-        for tenant in touched {
-            self.store().touch_all(tenant).await?;
-        }
-        self.audit(actor, "policy.save", &scope.key(), serde_json::json!({ "version": version })).await?;
-        Ok(SavedPolicy { version, digest: loaded.digest, warnings: loaded.warnings.iter().map(Fault::to_string).collect() })
+        let seen = self.store().policy(&scope.key()).await?.map(|p| p.version);
+        let touched = self.affected_by(scope, text).await?;
+        let (author, store) = (actor.to_string(), self.store());
+        let version = store.save_policy_touching(&scope.key(), text, &author, &loaded.digest, seen, &touched, self.now()).await?;
+        let affected = touched.iter().map(|(_, users)| users.len()).sum();
+        self.audit(actor, "policy.save", &scope.key(), serde_json::json!({ "version": version, "affected": affected })).await?;
+        let warnings = loaded.warnings.iter().map(Fault::to_string).collect();
+        Ok(SavedPolicy { version, digest: loaded.digest, affected, warnings })
+    }
+
+    /// Keeps an older version's text as the newest version.
+    ///
+    /// # Errors
+    /// The store's not-found; as for [`Engine::save_policy`], since what it inherits may have changed meanwhile.
+    pub async fn restore_policy(&self, scope: PolicyScope, version: i64, actor: &Actor) -> Result<SavedPolicy> {
+        let older = self.store().policy_version(&scope.key(), version).await?;
+        let saved = self.save_policy(scope, &older.text, actor).await?;
+        self.audit(actor, "policy.restore", &scope.key(), serde_json::json!({ "version": saved.version, "from": version }))
+            .await?;
+        Ok(saved)
+    }
+
+    /// The versions of a scope's document, newest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn policy_versions(&self, scope: PolicyScope) -> Result<Vec<store::PolicyVersion>> {
+        Ok(self.store().policy_versions(&scope.key()).await?)
+    }
+
+    /// What would decide for a tenant under another default.
+    pub(crate) async fn policy_over(&self, default: &str, tenant: TenantKey) -> Result<Loaded> {
+        let own = self.store().policy(&PolicyScope::Tenant(tenant).key()).await?;
+        let own = own.as_ref().map_or("", |p| p.text.as_str());
+        let layers = [parse(PolicyScope::Default, default)?, parse(PolicyScope::Tenant(tenant), own)?];
+        policy::load(&layers).map_err(Error::Policy)
     }
 
     async fn layers(&self, own: Option<&str>) -> Result<Vec<Layer>> {

@@ -16,6 +16,7 @@ pub(crate) mod runs;
 pub(crate) mod tenants;
 pub(crate) mod tokens;
 pub(crate) mod users;
+pub(crate) mod what_if;
 
 use crate::problem::{Fault, Problem};
 use crate::state::AppState;
@@ -116,6 +117,9 @@ fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(policies::get_default, policies::put_default))
         .routes(routes!(policies::default_versions))
         .routes(routes!(policies::check))
+        .routes(routes!(what_if::what_if))
+        .routes(routes!(what_if::restore_default))
+        .routes(routes!(what_if::restore_tenant))
         .routes(routes!(policies::get_tenant, policies::put_tenant))
         .routes(routes!(policies::effective))
         .routes(routes!(policies::tenant_versions))

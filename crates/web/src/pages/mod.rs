@@ -15,6 +15,7 @@ pub(crate) mod settings;
 pub(crate) mod templates;
 pub(crate) mod tenants;
 pub(crate) mod users;
+pub(crate) mod what_if;
 
 use crate::auth::Caller;
 use crate::problem::{ApiError, sentence};
@@ -123,6 +124,7 @@ const NOTES: &[(&str, &str, &str)] = &[
     ("dismissed", "", "Dismissed. Sync leaves this user alone until somebody opens the item again."),
     ("reopened", "good", "Open again. The next sync looks at this user anew."),
     ("saved", "good", "Saved as a new version. The next run decides by it."),
+    ("restored", "good", "The older version is the newest one again. The next run decides by it."),
     ("removed", "", "Removed."),
     ("connected", "good", "Connected. The secret is stored encrypted."),
     ("signed-out", "", "You are signed out."),

@@ -4,7 +4,8 @@ use crate::api::input::Id;
 use crate::api::policies::TEXT;
 use crate::auth::{Admin, Caller, Viewer};
 use crate::pages::form::{Form, Params};
-use crate::pages::templates::{PolicyPage, VersionRow};
+use crate::pages::templates::{PolicyPage, VersionRow, WhatIfView};
+use crate::pages::what_if;
 use crate::pages::{PageResult, go_saying, page, render};
 use crate::problem::ApiError;
 use crate::state::AppState;
@@ -27,6 +28,8 @@ struct Shown {
     checked: bool,
     /// What is wrong with it: place and sentence.
     faults: Vec<(Option<String>, String)>,
+    /// What saving it would do.
+    what_if: Option<WhatIfView>,
     /// A sentence on top.
     note: Option<Note>,
 }
@@ -90,6 +93,7 @@ async fn show(state: &AppState, caller: &Caller, scope: PolicyScope, shown: Show
         checked: shown.checked,
         faults: shown.faults,
         versions,
+        what_if: shown.what_if,
     };
     Ok((status, render(&template)?).into_response())
 }
@@ -105,6 +109,14 @@ pub async fn save_tenant(admin: Admin, State(state): State<AppState>, Id(id): Id
     save(&state, &admin, PolicyScope::Tenant(tenant), &form).await
 }
 
+/// What was done with a text.
+enum Done {
+    Checked,
+    Counted(Box<sync::WhatIf>),
+    Restored,
+    Saved,
+}
+
 async fn save(state: &AppState, caller: &Caller, scope: PolicyScope, form: &Form) -> PageResult<Response> {
     // Browsers send line ends as CR LF; a policy keeps the ones it was written with.
     let text = form.raw("text").replace("\r\n", "\n");
@@ -112,20 +124,28 @@ async fn save(state: &AppState, caller: &Caller, scope: PolicyScope, form: &Form
         let fault = (None, detail);
         return show(state, caller, scope, Shown { text: Some(text), faults: vec![fault], ..Shown::default() }).await;
     }
-    let check_only = form.text("do") == "check";
-    let result = match check_only {
-        true => state.engine().check_policy(scope, &text).await.map(|_| ()),
-        false => state.engine().save_policy(scope, &text, &caller.actor).await.map(|_| ()),
+    let engine = state.engine();
+    let path = match scope {
+        PolicyScope::Default => "/policy".to_owned(),
+        PolicyScope::Tenant(key) => format!("/tenants/{key}/policy"),
+    };
+    let result = match form.text("do") {
+        "check" => engine.check_policy(scope, &text).await.map(|_| Done::Checked),
+        "what-if" => engine.what_if(scope, &text, |_| {}).await.map(|report| Done::Counted(Box::new(report))),
+        "restore" => {
+            let version = form.text("version").parse().unwrap_or_default();
+            engine.restore_policy(scope, version, &caller.actor).await.map(|_| Done::Restored)
+        }
+        _ => engine.save_policy(scope, &text, &caller.actor).await.map(|_| Done::Saved),
     };
     match result {
-        Ok(()) if check_only => show(state, caller, scope, Shown { text: Some(text), checked: true, ..Shown::default() }).await,
-        Ok(()) => {
-            let path = match scope {
-                PolicyScope::Default => "/policy".to_owned(),
-                PolicyScope::Tenant(key) => format!("/tenants/{key}/policy"),
-            };
-            Ok(go_saying(&path, "saved").into_response())
+        Ok(Done::Checked) => show(state, caller, scope, Shown { text: Some(text), checked: true, ..Shown::default() }).await,
+        Ok(Done::Counted(report)) => {
+            let what_if = Some(what_if::view(state, *report).await?);
+            show(state, caller, scope, Shown { text: Some(text), what_if, ..Shown::default() }).await
         }
+        Ok(Done::Restored) => Ok(go_saying(&path, "restored").into_response()),
+        Ok(Done::Saved) => Ok(go_saying(&path, "saved").into_response()),
         Err(sync::Error::Policy(faults)) => {
             let faults = faults.into_iter().map(|f| (place(&f), f.message)).collect();
             show(state, caller, scope, Shown { text: Some(text), faults, ..Shown::default() }).await

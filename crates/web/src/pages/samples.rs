@@ -200,6 +200,17 @@ fn samples(name: &str, empty: bool) -> Vec<(&'static str, String)> {
             action: "/policy".into(), text: text(), effective: text(), checked: !empty,
             faults: of(empty, vec![(Some("line 1".into()), text())]),
             versions: of(empty, vec![VersionRow { number: 1, href: "/policy?version=1".into(), shown: true, at: When::at(0), by: text() }]),
+            what_if: (!empty).then(|| WhatIfView {
+                lead: text(), figures: vec![("1".into(), text(), "good")], moves: vec![("1".into(), text(), text())],
+                groups: vec![ImpactRow { count: "1".into(), verb: mark(), kind: "contact", rule: text(), fields: text() }],
+                tenants: vec![TenantImpactRow {
+                    id: 1, name: text(), affected: "1".into(), changes: "1".into(), removals: "0".into(), holds: vec![text()],
+                }],
+                samples: vec![PlanRow {
+                    who: text(), href: Some("/people/1".into()), user_href: Some("/users/1".into()), kind: "contact", verb: mark(),
+                    status: None, error: None, diff: diff(name), reasons: vec![text()],
+                }],
+            }),
         }
         Settings {
             page: page(name), new_token: some(), new_link: some(), error: some(), accounts: vec![(text(), text())], pager: pager(),

@@ -88,7 +88,7 @@ pages! {
     PolicyPage("policy.html") {
         page: Page, tenant: Option<Named>, heading: &'static str, lead: &'static str, own_heading: &'static str,
         action: String, text: String, effective: String, checked: bool, faults: Vec<(Option<String>, String)>,
-        versions: Vec<VersionRow>,
+        versions: Vec<VersionRow>, what_if: Option<WhatIfView>,
     }
     /// Settings.
     Settings("settings.html") {
@@ -167,4 +167,42 @@ parts! {
     TokenRow { id: i64, name: String, scopes: String, created: String, used: String, }
     /// One line of the audit log.
     AuditRow { at: String, who: String, what: String, }
+}
+
+/// What saving a draft would do.
+#[derive(Debug, Clone)]
+pub(crate) struct WhatIfView {
+    /// The whole in a sentence.
+    pub lead: String,
+    /// Number, words, tone.
+    pub figures: Vec<(String, String, &'static str)>,
+    /// How many, from where, to where.
+    pub moves: Vec<(String, String, String)>,
+    /// Like changes together.
+    pub groups: Vec<ImpactRow>,
+    /// Tenants with changes.
+    pub tenants: Vec<TenantImpactRow>,
+    /// Some people.
+    pub samples: Vec<PlanRow>,
+}
+
+/// Like changes.
+#[derive(Debug, Clone)]
+pub(crate) struct ImpactRow {
+    pub count: String,
+    pub verb: Mark,
+    pub kind: &'static str,
+    pub rule: String,
+    pub fields: String,
+}
+
+/// A tenant with changes.
+#[derive(Debug, Clone)]
+pub(crate) struct TenantImpactRow {
+    pub id: i64,
+    pub name: String,
+    pub affected: String,
+    pub changes: String,
+    pub removals: String,
+    pub holds: Vec<String>,
 }

@@ -1,0 +1,78 @@
+//! `rollcall policy what-if`: who would change, and how, before a policy is kept.
+
+use crate::commands::policy::refuse;
+use crate::house::House;
+use crate::print;
+use anyhow::Result;
+use serde_json::Value;
+use std::io::IsTerminal;
+use std::path::Path;
+use sync::{PolicyScope, WhatIf};
+
+/// Counts what the text would do, and prints it.
+pub async fn run(house: &House, scope: PolicyScope, file: &Path, text: &str, json: bool) -> Result<()> {
+    let live = std::io::stderr().is_terminal();
+    let show = |now: &WhatIf| {
+        if live && !now.complete {
+            let WhatIf { looked_at, of, affected, decided, .. } = now;
+            eprint!("\r{looked_at} of {of} looked at, {affected} affected, {decided} of them decided …");
+        }
+    };
+    let report = match house.engine.what_if(scope, text, show).await {
+        Err(sync::Error::Policy(faults)) => return refuse(file, &faults),
+        report => report?,
+    };
+    if live {
+        eprintln!();
+    }
+    if json {
+        return print::json(&report);
+    }
+    print(&report);
+    Ok(())
+}
+
+fn print(report: &WhatIf) {
+    let counted = &report.counted;
+    println!(
+        "Of {} users {} are affected; {} records would change, {} of them go out of use.",
+        report.of, report.affected, counted.changes, counted.removals
+    );
+    for group in &counted.groups {
+        let rule = group.group.rule.as_ref().map(|r| format!(" by rule {}", r.0)).unwrap_or_default();
+        let fields: Vec<&str> = group.group.fields.iter().map(model::Field::as_str).collect();
+        println!(
+            "{:>8}  {} {}{}: {}",
+            group.count,
+            group.group.verb.label(),
+            group.group.kind,
+            print::plain(&rule),
+            print::plain(&fields.join(", "))
+        );
+    }
+    for (why, count) in &counted.review {
+        println!("{count:>8}  would wait for a person: {why}");
+    }
+    if counted.failed > 0 {
+        println!("{:>8}  could not be decided", counted.failed);
+    }
+    for way in &report.moves {
+        println!("{:>8}  {} → {}", way.count, print::plain(&way.from), print::plain(&way.to));
+    }
+    for tenant in report.tenants.iter().filter(|t| !t.holds.is_empty()) {
+        for hold in &tenant.holds {
+            println!("The plan of {} would wait for approval: {}", print::plain(&tenant.name), print::plain(hold));
+        }
+    }
+    for sample in &counted.samples {
+        println!("{} {}  {}", sample.verb.label(), sample.kind, print::plain(&sample.name));
+        for (field, after) in &sample.set {
+            let before = sample.before.get(field).unwrap_or(&Value::Null);
+            println!("          {field}: {} → {}", print::plain(&before.to_string()), print::plain(&after.to_string()));
+        }
+        for why in &sample.why {
+            println!("          · {}", print::plain(why));
+        }
+    }
+    println!("Nothing was written.");
+}
