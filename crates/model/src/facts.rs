@@ -73,8 +73,17 @@ pub struct UserFacts {
     pub links: Vec<Linked>,
     /// A review item of this user that is open or was decided to stay out.
     pub review: Option<ReviewFacts>,
-    /// What a person decided about an item of this user, for as long as it holds (see [`Resolution`]).
-    pub resolution: Option<Resolution>,
+    /// What people decided about items of this user, for as long as it holds (see [`Resolution`]): at most one for each kind of record,
+    /// since a user who gets two records may be asked about both (ruling 45).
+    pub resolutions: Vec<Resolution>,
+}
+
+impl UserFacts {
+    /// What a person chose for the user's record of this kind.
+    #[must_use]
+    pub fn chosen(&self, kind: Kind) -> Option<Choice> {
+        self.resolutions.iter().find(|r| r.kind == kind).map(|r| r.choice)
+    }
 }
 
 /// A record with its link.
@@ -104,7 +113,7 @@ pub struct ReviewFacts {
 /// A person's answer to a review item: `link` and `create` act at once and hold (ruling 13). How it is carried out:
 ///
 /// 1. whoever takes the answer asks `Planner::refusal` whether it can be followed at all, with the facts of the one user and the
-///    answers to [`Questions`] asked with this resolution in [`UserFacts::resolution`];
+///    answers to [`Questions`] asked with this resolution in [`UserFacts::resolutions`];
 /// 2. the user is decided alone, with the resolution in their facts, and the one-user plan is weighed by the guard and applied;
 /// 3. the item is resolved, and a resolution that [holds](Resolution::holds) stays with the user: the planner is told of it at every
 ///    later run, so that what a person chose is not asked again (a new record stays the answer although an address meets another

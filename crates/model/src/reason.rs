@@ -264,6 +264,20 @@ pub enum ReviewWhy {
 }
 
 impl ReviewWhy {
+    /// Every reason, in the order people are shown them.
+    pub const ALL: [ReviewWhy; 10] = [
+        ReviewWhy::AmbiguousMatch,
+        ReviewWhy::MatchedInOtherClient,
+        ReviewWhy::AlreadyLinked,
+        ReviewWhy::InactiveMatch,
+        ReviewWhy::DuplicateInSource,
+        ReviewWhy::UsernameTaken,
+        ReviewWhy::KindChange,
+        ReviewWhy::ClientUnresolved,
+        ReviewWhy::Returned,
+        ReviewWhy::NoMatch,
+    ];
+
     /// The word used everywhere.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -162,6 +162,6 @@ fn made(n: i64) -> UserFacts {
         groups: vec![GroupKey(n % 20), GroupKey((n + 7) % 20)],
         links: Vec::new(),
         review: None,
-        resolution: None,
+        resolutions: Vec::new(),
     }
 }

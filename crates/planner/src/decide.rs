@@ -129,7 +129,7 @@ impl Planner {
                     questions.addresses.extend(matching::keys(user));
                     questions.usernames.extend(Self::former_names(user, *kind).map(|name| text::fold(&name)));
                 }
-                if let Some(Choice::Link(record)) = user.resolution.filter(|r| r.kind == *kind).map(|r| r.choice) {
+                if let Some(Choice::Link(record)) = user.chosen(*kind) {
                     questions.records.insert(record);
                 }
                 let Some(plan) = self.mappings.of(*kind).username() else { continue };

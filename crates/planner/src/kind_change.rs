@@ -117,7 +117,7 @@ fn is_used(person: &Person, counter: u32, answers: &Answers, claims: &Claims) ->
 impl Planner {
     /// What becomes of a record whose kind the rules do not want.
     pub(crate) fn turn(&self, user: &UserFacts, record: &Person, to: Kind) -> Turn {
-        let chosen = user.resolution.filter(|r| r.kind == to).map(|r| r.choice);
+        let chosen = user.chosen(to);
         match self.policy.lifecycle.of(record.kind).on_kind_change {
             _ if chosen == Some(Choice::Link(record.id)) => Turn::Keep,
             OnKindChange::ArchiveAndRecreate => Turn::Archive,

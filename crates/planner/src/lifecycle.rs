@@ -90,7 +90,7 @@ pub(crate) fn is_back(linked: &Linked) -> Option<Option<Cause>> {
 
 /// Whether a person was asked about this return and said yes (ruling 13).
 pub(crate) fn is_answered(user: &UserFacts, linked: &Linked) -> bool {
-    user.resolution.is_some_and(|r| r.kind == linked.person.kind && r.choice == Choice::Link(linked.person.id))
+    user.chosen(linked.person.kind) == Some(Choice::Link(linked.person.id))
 }
 
 /// What a return does by policy: the verb, and whether it is done, asked or left.

@@ -48,11 +48,11 @@ pub enum Refusal {
 }
 
 impl Planner {
-    /// Why the answer in [`UserFacts::resolution`] cannot be followed; none when it can. `answers` are those to
+    /// Why the answer in [`UserFacts::resolutions`] to the item of its kind cannot be followed; none when it can. `answers` are those to
     /// [`Planner::questions`] about this user.
     #[must_use]
     pub fn refusal(&self, user: &UserFacts, answers: &Answers) -> Option<Refusal> {
-        let (Some(item), Some(resolution)) = (&user.review, user.resolution) else {
+        let Some((item, choice)) = user.review.as_ref().and_then(|item| Some((item, user.chosen(item.kind)?))) else {
             return Some(Refusal::NoItem(user.id.clone()));
         };
         if item.why == ReviewWhy::ClientUnresolved {
@@ -63,7 +63,7 @@ impl Planner {
         }
         let own = |kind| live(user).find(|l| l.person.kind == kind);
         let has_one = |kind| own(kind).map(|l| Refusal::HasRecord { user: user.id.clone(), record: l.person.id, kind });
-        let Choice::Link(record) = resolution.choice else { return has_one(resolution.kind) };
+        let Choice::Link(record) = choice else { return has_one(item.kind) };
         if live(user).any(|l| l.person.id == record) {
             // Their own record: it comes back, or stays what it is.
             return None;
@@ -75,6 +75,6 @@ impl Planner {
         if let Some(user) = Hit::of(user, self.tenant.tenant, candidate, &Claims::default()).linked_to() {
             return Some(Refusal::LinkedElsewhere { record, user: user.clone() });
         }
-        has_one(candidate.person.kind).or_else(|| has_one(resolution.kind))
+        has_one(candidate.person.kind).or_else(|| has_one(item.kind))
     }
 }

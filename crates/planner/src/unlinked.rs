@@ -138,7 +138,7 @@ impl Planner {
             Err(reference) => return review(unresolved(), vec![Wait::Client(reference.to_owned())]),
         };
         let standing = Standing { rule, place };
-        match user.resolution.filter(|r| r.kind == kind).map(|r| r.choice) {
+        match user.chosen(kind) {
             Some(Choice::Create) => return self.create(user, won, kind, standing, Making::Chosen, answers, claims),
             Some(Choice::Link(record)) => {
                 if let Some(found) = self.chosen(user, record, answers, claims) {

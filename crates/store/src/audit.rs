@@ -1,5 +1,6 @@
 //! What people and tokens did: appended, never changed.
 
+use crate::db::Tx;
 use crate::error::Result;
 use crate::{Store, values};
 use model::Value;
@@ -21,6 +22,12 @@ pub struct AuditEntry {
     pub detail: Value,
 }
 
+/// Appends an entry in the transaction of what it tells of.
+pub(crate) async fn append(tx: &mut Tx, actor: &str, action: &str, subject: &str, detail: &Value, now: i64) -> Result<()> {
+    let sql = "INSERT INTO audit (at, actor, action, subject, detail) VALUES ($1, $2, $3, $4, $5)";
+    tx.execute(sql, values![now, actor, action, subject, detail.to_string()]).await.map(|_| ())
+}
+
 impl Store {
     /// Appends an entry.
     ///
@@ -28,8 +35,7 @@ impl Store {
     /// [`crate::StoreError::Unavailable`].
     pub async fn append_audit(&self, actor: &str, action: &str, subject: &str, detail: &Value, now: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        let sql = "INSERT INTO audit (at, actor, action, subject, detail) VALUES ($1, $2, $3, $4, $5)";
-        tx.execute(sql, values![now, actor, action, subject, detail.to_string()]).await?;
+        append(&mut tx, actor, action, subject, detail, now).await?;
         tx.commit().await
     }
 

@@ -80,6 +80,18 @@ pub struct RunChange {
     pub progress: Option<Value>,
 }
 
+/// What a person says to a plan that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunVerdict<'a> {
+    /// It is applied as it was shown.
+    Approve,
+    /// It is not, and the same is not asked again.
+    Reject {
+        /// Why, for whoever looks at it later.
+        reason: &'a str,
+    },
+}
+
 /// Which runs to list, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct RunFilter {
@@ -146,13 +158,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn create_run(&self, tenant: TenantKey, kind: RunKind, preview: bool, requested_by: &str, now: i64) -> Result<Run> {
-        let sql = "INSERT INTO runs (tenant_id, kind, state, preview, requested_by, created_at)
-             VALUES ($1, $2, 'queued', $3, $4, $5) RETURNING id";
         let mut tx = self.db.begin().await?;
-        let row = tx.query_opt(sql, values![tenant, kind.as_str(), preview, requested_by, now]).await?;
+        let id = insert(&mut tx, tenant, kind, preview, requested_by, now).await?;
         tx.commit().await?;
-        let row = row.ok_or_else(|| StoreError::Corrupt("an insert into runs gave no id".into()))?;
-        self.run(row.get(0)?).await
+        self.run(id).await
     }
 
     /// A run by its number.
@@ -219,11 +228,20 @@ impl Store {
         tx.commit().await
     }
 
-    /// Moves a run on by a person's hand: approve (`held` or `ready` to `applying`), reject.
+    /// Moves a run on by a person's hand: approve (`held` or `ready` to `applying`), reject. The audit entry, and what a rejection has
+    /// to remember, are of the same transaction.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the run is not in `from`, or its plan has another hash than the one the person saw.
-    pub async fn decide_run(&self, id: RunId, from: RunState, to: RunState, seen_hash: &str, by: &str, now: i64) -> Result<()> {
+    pub async fn decide_run(
+        &self,
+        id: RunId,
+        from: RunState,
+        verdict: RunVerdict<'_>,
+        seen_hash: &str,
+        by: &str,
+        now: i64,
+    ) -> Result<()> {
         let mut tx = self.db.begin().await?;
         let Some(row) = tx.query_opt("SELECT plan_hash FROM runs WHERE id = $1", values![id]).await? else {
             return Err(StoreError::missing("run", id));
@@ -234,7 +252,17 @@ impl Store {
             )));
         }
         let change = RunChange { decided_by: Some(by.to_owned()), ..RunChange::default() };
+        let (action, to, detail) = match verdict {
+            RunVerdict::Approve => ("run.approve", RunState::Applying, serde_json::json!({ "hash": seen_hash })),
+            RunVerdict::Reject { reason } => {
+                ("run.reject", RunState::Rejected, serde_json::json!({ "hash": seen_hash, "reason": reason }))
+            }
+        };
         transition(&mut tx, id, from, to, change, now).await?;
+        if to == RunState::Rejected {
+            crate::plan::remember_rejection(&mut tx, id, now).await?;
+        }
+        crate::audit::append(&mut tx, by, action, &id.to_string(), &detail, now).await?;
         tx.commit().await
     }
 
@@ -277,6 +305,14 @@ impl Store {
         }
         Ok(counts)
     }
+}
+
+/// Queues a run.
+pub(crate) async fn insert(tx: &mut Tx, tenant: TenantKey, kind: RunKind, preview: bool, by: &str, now: i64) -> Result<RunId> {
+    let sql = "INSERT INTO runs (tenant_id, kind, state, preview, requested_by, created_at)
+         VALUES ($1, $2, 'queued', $3, $4, $5) RETURNING id";
+    let row = tx.query_opt(sql, values![tenant, kind.as_str(), preview, by, now]).await?;
+    row.ok_or_else(|| StoreError::Corrupt("an insert into runs gave no id".into()))?.get(0)
 }
 
 /// Changes a run's state, if it is in `from`.

@@ -44,10 +44,10 @@ impl Job {
                 break;
             }
         }
-        if self.kind == RunKind::Revert {
-            // Which groups its rules named was not looked at.
-            return Ok(());
+        match self.kind {
+            // Which groups the rules name was not looked at.
+            RunKind::Revert | RunKind::Review => Ok(()),
+            _ => keep_rule_groups(&self.engine, &self.lease).await,
         }
-        keep_rule_groups(&self.engine, &self.lease).await
     }
 }

@@ -28,6 +28,9 @@ pub enum Error {
     /// The caller's input cannot be used.
     #[error("{0}")]
     Invalid(String),
+    /// What a person asked for does not fit the state of things; the sentence says what does.
+    #[error("{0}")]
+    Refused(String),
     /// The policy cannot be used.
     #[error("The policy of this tenant cannot be used: {}", faults(.0))]
     Policy(Vec<policy::Fault>),
@@ -78,6 +81,7 @@ impl Error {
             Error::Store(StoreError::LeaseLost { .. }) | Error::Busy => "busy",
             Error::Store(_) => "store",
             Error::Source(error) => error.kind(),
+            Error::Refused(_) => "refused",
             Error::Policy(_) => "policy_invalid",
             Error::NotWaiting { .. } => "not_waiting",
             Error::WrongHash { .. } => "wrong_hash",

@@ -32,7 +32,9 @@ pub use usecases::connections::{ConnectionTest, ConnectionView, NewConnection, P
 pub use usecases::explain::{Explanation, StageView};
 pub use usecases::policies::{PolicyScope, SavedPolicy};
 pub use usecases::records::ImportReport;
-pub use usecases::review::{CandidateView, ReviewView};
+pub use usecases::review::{
+    BULK_MAX, CandidateView, ChosenView, ReviewAction, ReviewChoices, ReviewOutcome, ReviewOutcomes, ReviewView,
+};
 pub use usecases::secrets::SecretName;
 pub use usecases::tenants::{StandingView, TenantView};
 pub use usecases::what_if::{ChangeGroup, Counted, GroupCount, MoveCount, Sample, TenantImpact, WhatIf};

@@ -54,8 +54,13 @@ impl Job {
     pub(crate) async fn plan(&mut self, loaded: &policy::Loaded) -> Result<Planned> {
         let facts = self.tenant_facts(loaded).await?;
         let planner = Planner::new(&loaded.policy, &loaded.digest, facts);
-        self.touch(&planner).await?;
+        if self.kind != RunKind::Review {
+            self.touch(&planner).await?;
+        }
         let seq = self.store.begin_plan(&self.lease, self.run, self.engine.now()).await?;
+        if self.kind == RunKind::Review {
+            return self.plan_decided(&planner, &loaded.policy).await;
+        }
         let relevant: Arc<HashSet<GroupKey>> = Arc::new(planner.relevant_groups().collect());
         let tenant = self.tenant.key;
         let of = self.store.due_count(tenant).await?;
@@ -85,6 +90,24 @@ impl Job {
         pass.keeping.settle().await?;
         let hash = pass.hash.finish();
         self.weigh(&planner, &loaded.policy, hash).await
+    }
+
+    /// Plans the users a run of review was made for, and nobody else: as many as somebody decides about in one go.
+    async fn plan_decided(&mut self, planner: &Planner, policy: &Policy) -> Result<Planned> {
+        let keys = self.store.review_users(self.run).await?;
+        let of = i64::try_from(keys.len()).unwrap_or(i64::MAX);
+        let mut pass = Passes { planner, claims: Claims::default(), hash: PlanHash::new(), done: 0, of };
+        let users = self.store.user_facts(self.tenant.key, &keys).await?;
+        let (linked, mut unlinked): (Vec<_>, Vec<_>) = users.into_iter().partition(|user| !user.links.is_empty());
+        unlinked.sort_by(|a, b| a.id.cmp(&b.id));
+        for (which, users) in [(Pass::Linked, linked), (Pass::Unlinked, unlinked)] {
+            if !users.is_empty() {
+                self.decide(&mut pass, which, users).await?;
+            }
+            self.settle(&mut pass).await?;
+        }
+        let hash = pass.hash.finish();
+        self.weigh(planner, policy, hash).await
     }
 
     /// Decides again whoever the claims say, until they say nobody.
@@ -144,7 +167,12 @@ impl Job {
 
     async fn weigh(&mut self, planner: &Planner, policy: &Policy, hash: String) -> Result<Planned> {
         let mut weights = self.store.weights(self.run, self.engine.now()).await?;
-        weights.lost_groups = self.lost_groups(planner).await?;
+        if self.kind == RunKind::Review {
+            // Nothing was read: what the last read lost is not this plan's doing.
+            (weights.mirror_before, weights.absentees) = (weights.mirror_after, 0);
+        } else {
+            weights.lost_groups = self.lost_groups(planner).await?;
+        }
         let mut holds = guard::weigh(&policy.guard, &weights);
         if policy.guard.fleet_max_removal_share.is_some() && weights.changes > 0 {
             let (tenant, now) = (self.tenant.key, self.engine.now());

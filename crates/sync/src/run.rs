@@ -21,7 +21,7 @@ use model::run::{RunKind, RunState};
 use model::{RunId, TenantKey};
 use planner::guard;
 use std::time::Duration;
-use store::{Lease, PlanFilter, Run, RunChange, RunFilter, Tenant};
+use store::{Lease, PlanFilter, Run, RunChange, RunFilter, RunVerdict, Tenant};
 
 /// A request for a run.
 #[derive(Debug, Clone)]
@@ -39,6 +39,9 @@ pub struct RunRequest {
 /// How often a hold on a tenant that somebody else has is tried again.
 const LEASE_POLL: Duration = Duration::from_millis(100);
 
+/// How often a tenant is tried for whoever sits before a page: two seconds of [`LEASE_POLL`].
+const MOMENT: usize = 20;
+
 /// How many earlier runs are looked through for the same plan: a plan that waits or was rejected is among the latest.
 const LOOK_BACK: i64 = 50;
 
@@ -47,6 +50,17 @@ const PLAN_PAGE: i64 = 1_000;
 
 /// How long another process's work on a tenant is waited for, milliseconds: a first sync of a million users takes minutes.
 const PATIENCE_MS: i64 = 10 * 60 * 1_000;
+
+/// Open runs in the order they are worked on: what is being written is written to its end, then what people decided about somebody,
+/// then the others by their age.
+fn in_turn(mut open: Vec<Run>) -> Vec<Run> {
+    open.sort_by_key(|run| match run.state {
+        RunState::Applying | RunState::Propagating => 0,
+        _ if run.kind == RunKind::Review => 1,
+        _ => 2,
+    });
+    open
+}
 
 /// How a planned run goes on.
 enum Next {
@@ -93,14 +107,14 @@ impl Engine {
     }
 
     async fn run_held(&self, lease: &Lease, tenant: TenantKey, request: &RunRequest, teller: &Teller) -> Result<RunId> {
-        for left in self.store().open_runs(tenant).await? {
+        for left in in_turn(self.store().open_runs(tenant).await?) {
             let same = left.preview == request.preview && (left.kind == request.kind || request.kind != RunKind::Full);
             match left.state {
                 RunState::Applying | RunState::Propagating => {
                     self.work(lease, &left, false, teller).await?;
                 }
-                // A revert that was asked for stands for itself: its plan is made, and waits.
-                RunState::Queued | RunState::Planning if is_revert(&left) => {
+                // A revert that was asked for stands for itself: its plan is made, and waits. What a person decided goes ahead.
+                RunState::Queued | RunState::Planning if is_revert(&left) || left.kind == RunKind::Review => {
                     self.work(lease, &left, false, teller).await?;
                 }
                 RunState::Queued | RunState::Collecting | RunState::Planning if same => {
@@ -125,11 +139,31 @@ impl Engine {
     pub async fn drive(&self, run: RunId, teller: Teller) -> Result<RunReport> {
         let stored = self.store().run(run).await?;
         let lease = self.hold(stored.tenant).await?;
+        self.drive_under(&lease, run, teller).await
+    }
+
+    /// The same when nobody else has the tenant, or gives it back within a moment.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when somebody keeps it; the run stands in the queue then.
+    pub(crate) async fn drive_if_free(&self, run: RunId) -> Result<()> {
+        let tenant = self.store().run(run).await?.tenant;
+        for _ in 0..MOMENT {
+            let (now, ttl) = (self.now(), lease_ms(self.settings()));
+            if let Some(lease) = self.store().acquire_lease(tenant, &self.settings().holder, now, ttl).await? {
+                return self.drive_under(&lease, run, Teller::silent()).await.map(|_| ());
+            }
+            tokio::time::sleep(LEASE_POLL).await;
+        }
+        Err(Error::Busy)
+    }
+
+    async fn drive_under(&self, lease: &Lease, run: RunId, teller: Teller) -> Result<RunReport> {
         // A worker may have done it while this one waited.
         let stored = self.store().run(run).await?;
         let waits = stored.state.is_over() || matches!(stored.state, RunState::Held | RunState::Ready);
-        let result = if waits { Ok(run) } else { self.work(&lease, &stored, false, &teller).await };
-        self.store().release_lease(&lease).await?;
+        let result = if waits { Ok(run) } else { self.work(lease, &stored, false, &teller).await };
+        self.store().release_lease(lease).await?;
         self.report(result?).await
     }
 
@@ -143,14 +177,8 @@ impl Engine {
         else {
             return Ok(None);
         };
-        let waiting = |state| {
-            matches!(
-                state,
-                RunState::Queued | RunState::Collecting | RunState::Planning | RunState::Applying | RunState::Propagating
-            )
-        };
-        let open = self.store().open_runs(tenant).await?;
-        let result = match open.into_iter().find(|r| waiting(r.state)) {
+        let open = in_turn(self.store().open_runs(tenant).await?);
+        let result = match open.into_iter().find(|r| !matches!(r.state, RunState::Held | RunState::Ready)) {
             Some(run) => self.work(&lease, &run, false, &Teller::silent()).await.map(Some),
             None => Ok(None),
         };
@@ -203,7 +231,9 @@ impl Engine {
             return self.plan_revert(lease, &run, teller).await;
         }
         if run.state == RunState::Queued {
-            self.advance(lease, &mut run, RunState::Collecting, RunChange::default()).await?;
+            let review = run.kind == RunKind::Review;
+            let to = if review { RunState::Planning } else { RunState::Collecting };
+            self.advance(lease, &mut run, to, RunChange::default()).await?;
         }
         let (loaded, policy_version) = match run.state {
             RunState::Collecting | RunState::Planning => self.effective_policy(tenant.key).await?,
@@ -221,8 +251,14 @@ impl Engine {
             let stats = Some(crate::report::source_stats(&job.source.stats()));
             self.advance(lease, &mut run, RunState::Planning, RunChange { stats, ..RunChange::default() }).await?;
         }
+        let before_first = job.tenant.first_applied_run.is_none() && loaded.policy.guard.approve_first_run;
+        if before_first && run.kind == RunKind::Review {
+            // The client was changed since: everybody is looked at first (ruling 94).
+            self.end(lease, &run, RunState::Superseded, "What was decided is part of the tenant's first plan.").await?;
+            return Ok(run.id);
+        }
         let mut planned = job.plan(&loaded).await?;
-        let first = job.tenant.first_applied_run.is_none() && loaded.policy.guard.approve_first_run && planned.changes > 0;
+        let first = before_first && planned.changes > 0;
         if first && !approve_first && !run.preview {
             planned.holds.push(Hold::FirstRun);
         }
@@ -284,8 +320,12 @@ impl Engine {
         if let Some(waiting) = earlier.iter().filter(|r| r.state == RunState::Held).find(same) {
             return Ok(Next::SameAs(waiting.id));
         }
-        let decided = |r: &&Run| matches!(r.state, RunState::Rejected | RunState::Done) && !is_revert(r);
-        let last_decided = earlier.iter().find(decided);
+        if run.kind == RunKind::Review {
+            // Whoever decides once more what was rejected before means it.
+            return Ok(Next::Wait);
+        }
+        let plans = earlier.iter().filter(|r| !is_revert(r) && r.kind != RunKind::Review);
+        let last_decided = plans.into_iter().find(|r| matches!(r.state, RunState::Rejected | RunState::Done));
         match last_decided.filter(|r| r.state == RunState::Rejected).filter(same) {
             Some(rejected) => Ok(Next::RejectedBefore(rejected.id)),
             None => Ok(Next::Wait),
@@ -406,6 +446,9 @@ impl Engine {
     /// Older plans of the tenant that nobody decided on are replaced by this one. A revert is not: it says what it takes back, whatever
     /// was read since, and is refused as stale where its records were changed.
     async fn supersede_waiting(&self, lease: &Lease, run: &Run) -> Result<()> {
+        if run.kind == RunKind::Review {
+            return Ok(()); // It is about its own users; the plans of the others wait on.
+        }
         let note = format!("Run {} planned anew.", run.id);
         for older in self.store().open_runs(run.tenant).await? {
             if older.id < run.id && matches!(older.state, RunState::Held | RunState::Ready) && !is_revert(&older) {
@@ -432,7 +475,7 @@ impl Engine {
         self.store().release_lease(&lease).await?;
         result?;
         self.queued().notify_one();
-        self.audit(actor, "run.approve", &run.to_string(), serde_json::json!({ "hash": hash })).await
+        Ok(())
     }
 
     async fn approve_held(&self, lease: &Lease, run: RunId, hash: &str, actor: &Actor) -> Result<()> {
@@ -446,7 +489,7 @@ impl Engine {
             return Err(Error::Stale { run });
         }
         let by = actor.to_string();
-        Ok(self.store().decide_run(run, stored.state, RunState::Applying, hash, &by, self.now()).await?)
+        Ok(self.store().decide_run(run, stored.state, RunVerdict::Approve, hash, &by, self.now()).await?)
     }
 
     /// Rejects a plan that waits. The same plan is not asked again until its inputs change.
@@ -456,20 +499,17 @@ impl Engine {
     pub async fn reject(&self, run: RunId, hash: &str, reason: &str, actor: &Actor) -> Result<()> {
         let stored = self.waiting(run, hash, "rejected").await?;
         let lease = self.hold(stored.tenant).await?;
-        let result = self.reject_held(&lease, run, hash, actor).await;
+        let result = self.reject_held(&lease, run, hash, reason, actor).await;
         self.store().release_lease(&lease).await?;
-        result?;
-        self.audit(actor, "run.reject", &run.to_string(), serde_json::json!({ "hash": hash, "reason": reason })).await
+        result
     }
 
-    async fn reject_held(&self, lease: &Lease, run: RunId, hash: &str, actor: &Actor) -> Result<()> {
+    async fn reject_held(&self, lease: &Lease, run: RunId, hash: &str, reason: &str, actor: &Actor) -> Result<()> {
         let stored = self.waiting(run, hash, "rejected").await?;
-        self.store().decide_run(run, stored.state, RunState::Rejected, hash, &actor.to_string(), self.now()).await?;
-        if is_revert(&stored) {
+        let (verdict, by) = (RunVerdict::Reject { reason }, actor.to_string());
+        self.store().decide_run(run, stored.state, verdict, hash, &by, self.now()).await?;
+        if is_revert(&stored) || stored.kind == RunKind::Review {
             return Ok(());
-        }
-        if let Some(digest) = &stored.policy_digest {
-            self.store().remember_rejection(run, digest).await?;
         }
         // Whoever rejects has seen what was lost; it is not held against the next plan again.
         crate::plan::keep_rule_groups(self, lease).await

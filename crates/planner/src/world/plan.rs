@@ -197,7 +197,7 @@ impl World {
             groups: self.groups_of(id).filter(|g| planner.is_relevant(*g)).collect(),
             links: self.psa.of_user(user.key).filter_map(super::records::Row::linked).collect(),
             review,
-            resolution: self.resolutions.get(&user.key).copied(),
+            resolutions: self.resolutions.get(&user.key).copied().into_iter().collect(),
         })
     }
 

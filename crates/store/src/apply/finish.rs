@@ -26,7 +26,9 @@ pub(super) async fn step(tx: &mut Tx, lease: &Lease, place: Place, limit: i64) -
     if place.reverts {
         remember(tx, lease, place.run).await?;
     }
-    let sql = "UPDATE tenants SET first_applied_run = $2 WHERE id = $1 AND first_applied_run IS NULL";
+    // What a person decided about somebody is not the first look at everybody (rulings 94 and 116).
+    let sql = "UPDATE tenants SET first_applied_run = $2 WHERE id = $1 AND first_applied_run IS NULL
+         AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = $2 AND r.kind = 'review')";
     tx.execute(sql, values![lease.tenant, place.run]).await?;
     Ok(true)
 }

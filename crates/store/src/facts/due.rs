@@ -4,8 +4,9 @@ use crate::db::{Row, Tx};
 use crate::error::{Result, StoreError};
 use crate::mirror::presence;
 use crate::records::{links, people};
+use crate::review::Chosen;
 use crate::{Store, values};
-use model::facts::{Linked, ReviewFacts, UserFacts};
+use model::facts::{Linked, Resolution, ReviewFacts, UserFacts};
 use model::{GroupKey, SourceId, TenantKey, UserKey};
 use std::collections::{HashMap, HashSet};
 
@@ -102,6 +103,7 @@ async fn facts(tx: &mut Tx, tenant: TenantKey, keys: Vec<i64>, relevant: Option<
             continue;
         }
         let key: UserKey = row.get(0)?;
+        let (review, resolutions) = reviews.remove(&key).unwrap_or_default();
         let facts = UserFacts {
             key,
             id: row.get(1)?,
@@ -111,8 +113,8 @@ async fn facts(tx: &mut Tx, tenant: TenantKey, keys: Vec<i64>, relevant: Option<
             manager: row.get(5)?,
             groups: groups.remove(&key).unwrap_or_default(),
             links: linked.remove(&key).unwrap_or_default(),
-            review: reviews.remove(&key),
-            resolution: None,
+            review,
+            resolutions,
         };
         users.insert(key.0, facts);
     }
@@ -152,20 +154,25 @@ async fn linked(tx: &mut Tx, tenant: TenantKey, keys: &[i64]) -> Result<HashMap<
     Ok(found)
 }
 
-async fn reviews(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<UserKey, ReviewFacts>> {
-    let sql = "SELECT user_id, why, state, candidates, other, kind FROM review_items
-         WHERE user_id IN EACH_INT($1) AND state IN ('open', 'dismissed')";
+/// The review items that hold users back, and what people chose for them.
+async fn reviews(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<UserKey, (Option<ReviewFacts>, Vec<Resolution>)>> {
+    let sql = "SELECT user_id, why, state, candidates, other, kind, resolution FROM review_items
+         WHERE user_id IN EACH_INT($1) AND (state IN ('open', 'dismissed') OR resolution IS NOT NULL)";
     let mut found = HashMap::new();
     for row in tx.query(sql, values![keys.to_vec()]).await? {
+        let state = row.str(2)?;
         let facts = ReviewFacts {
             why: crate::review::why(row.str(1)?)?,
-            dismissed: row.str(2)? == "dismissed",
+            dismissed: state == "dismissed",
             candidates: row.json(3)?,
             other: row.get(4)?,
-            kind: serde_json::from_value(serde_json::Value::from(row.str(5)?))
-                .map_err(|e| StoreError::Corrupt(format!("review_items.kind: {e}")))?,
+            kind: crate::review::kind(row.str(5)?)?,
         };
-        found.insert(row.get(0)?, facts);
+        let asked = matches!(state, "open" | "dismissed");
+        let chosen: Vec<Chosen> = row.json_opt(6)?.unwrap_or_default();
+        // What was written holds by the link it made, but for what says so of itself.
+        let told = chosen.into_iter().filter(|c| c.stays || state != "resolved").map(|c| c.resolution);
+        found.insert(row.get(0)?, (asked.then_some(facts), told.collect()));
     }
     Ok(found)
 }

@@ -150,16 +150,24 @@ impl Writing {
 
 /// Touches covered by a plan are done with.
 pub(crate) async fn settle(tx: &mut Tx, lease: &Lease, run: RunId) -> Result<()> {
-    // Whoever is planned anew is as Entra has them again: a revert holds them no longer. A run that reverts covers no touches.
-    let sql = "DELETE FROM reverted WHERE tenant_id = $1 AND EXISTS (SELECT 1 FROM due d WHERE d.tenant_id = $1
-             AND d.user_id = reverted.user_id AND d.seq <= (SELECT planned_seq FROM runs WHERE id = $2 AND kind <> 'revert'))";
-    tx.execute(sql, values![lease.tenant, run]).await?;
-    let sql = "DELETE FROM due
-         WHERE tenant_id = $1 AND seq <= (SELECT planned_seq FROM runs WHERE id = $2 AND kind <> 'revert')
-           AND NOT EXISTS (SELECT 1 FROM runs r JOIN changes c ON c.id > r.id * 4294967296 AND c.id < (r.id + 1) * 4294967296
-            WHERE r.tenant_id = $1 AND r.state = 'held' AND r.id <> $2 AND c.user_id = due.user_id)";
-    // Whose changes wait in a plan that is held stays due (rulings 3 and 86).
-    tx.execute(sql, values![lease.tenant, run]).await?;
+    // Whoever is planned anew is as Entra has them again: a revert holds them no longer. A run that reverts covers no touches, and one
+    // of review plans the users it was made for and no others. Whose changes wait in a plan that is held stays due (rulings 3 and 86).
+    const COVERED: &str = "SELECT d.user_id FROM due d JOIN runs r ON r.id = $2
+         WHERE d.tenant_id = $1 AND d.seq <= r.planned_seq AND r.kind <> 'revert'
+           AND (r.kind <> 'review' OR EXISTS (SELECT 1 FROM review_items i WHERE i.user_id = d.user_id AND i.run_id = r.id))
+           AND NOT EXISTS (SELECT 1 FROM runs h JOIN changes c ON c.id > h.id * 4294967296 AND c.id < (h.id + 1) * 4294967296
+            WHERE h.tenant_id = $1 AND h.state = 'held' AND h.id <> $2 AND c.user_id = d.user_id)";
+    let sql = format!("DELETE FROM reverted WHERE tenant_id = $1 AND user_id IN ({COVERED})");
+    tx.execute(&sql, values![lease.tenant, run]).await?;
+    // Whoever was chosen a record has it now; who failed, or is out of scope meanwhile, has it coming.
+    let sql = format!(
+        "UPDATE review_items SET state = 'resolved', changed_at = COALESCE((SELECT planned_at FROM runs WHERE id = $2), changed_at)
+         WHERE tenant_id = $1 AND state = 'decided' AND user_id IN ({COVERED})
+           AND EXISTS (SELECT 1 FROM standing s WHERE s.user_id = review_items.user_id AND s.outcome = 'synced')"
+    );
+    tx.execute(&sql, values![lease.tenant, run]).await?;
+    let sql = format!("DELETE FROM due WHERE tenant_id = $1 AND user_id IN ({COVERED})");
+    tx.execute(&sql, values![lease.tenant, run]).await?;
     tx.execute("DELETE FROM decided WHERE run_id = $1", values![run]).await.map(|_| ())
 }
 
@@ -255,12 +263,13 @@ async fn review_items(tx: &mut Tx, lease: &Lease, users: &[i64], decisions: &[De
     }
     let columns =
         &["tenant_id", "user_id", "state", "why", "rule", "kind", "candidates", "evidence", "other", "opened_at", "changed_at"];
-    // An item that says the same as before is not written again; a closed one opens anew.
+    // An item that says the same as before is not written again; a closed one opens anew. What a person chose for a kind of record
+    // stays beside the question, until it is written or somebody decides otherwise.
     let refresh = OnConflict::Do(
         "(user_id) DO UPDATE SET state = 'open', why = excluded.why, rule = excluded.rule, kind = excluded.kind,
             candidates = excluded.candidates, evidence = excluded.evidence, other = excluded.other,
             opened_at = CASE WHEN review_items.state = 'open' THEN review_items.opened_at ELSE excluded.opened_at END,
-            changed_at = excluded.changed_at, decided_by = NULL
+            changed_at = excluded.changed_at
          WHERE review_items.state <> 'dismissed' AND (review_items.state <> 'open' OR review_items.why <> excluded.why
             OR review_items.candidates <> excluded.candidates OR review_items.evidence <> excluded.evidence
             OR COALESCE(review_items.rule, '') <> COALESCE(excluded.rule, '') OR review_items.kind <> excluded.kind
@@ -269,7 +278,8 @@ async fn review_items(tx: &mut Tx, lease: &Lease, users: &[i64], decisions: &[De
     tx.insert_many("review_items", columns, rows, refresh).await?;
     if !open.is_empty() {
         let gone: Vec<i64> = open.into_iter().map(|user| user.0).collect();
-        let sql = "UPDATE review_items SET state = 'closed', changed_at = $2 WHERE user_id IN EACH_INT($1) AND state = 'open'";
+        let sql = "UPDATE review_items SET state = CASE WHEN resolution IS NULL THEN 'closed' ELSE 'decided' END, changed_at = $2
+             WHERE user_id IN EACH_INT($1) AND state = 'open'";
         tx.execute(sql, values![gone, now]).await?;
     }
     Ok(())

@@ -1,28 +1,35 @@
 //! Rejected removals: remembered until one of their inputs changes (ruling 111).
 
 use super::stretch;
+use crate::db::Tx;
 use crate::error::Result;
 use crate::{Store, values};
 use model::{RunId, TenantKey, UserKey};
 use std::collections::HashSet;
 
-impl Store {
-    /// Remembers the removals of a plan that a person rejected, with what they were decided from.
-    ///
-    /// # Errors
-    /// [`crate::StoreError::Unavailable`].
-    pub async fn remember_rejection(&self, run: RunId, policy_digest: &str) -> Result<()> {
-        let (from, to) = stretch(run);
-        let mut tx = self.db.begin().await?;
-        tx.execute("DELETE FROM rejected WHERE tenant_id = (SELECT tenant_id FROM runs WHERE id = $1)", values![run]).await?;
-        let sql = "INSERT INTO rejected (tenant_id, user_id, person_id, person_version, change_hash, presence, policy_digest)
-             SELECT u.tenant_id, u.id, c.person_id, c.person_version, u.change_hash, u.presence, $3
-             FROM changes c JOIN mirror_users u ON u.id = c.user_id
-             WHERE c.id > $1 AND c.id <= $2 AND c.removal = 1 AND c.person_id IS NOT NULL";
-        tx.execute(sql, values![from, to, policy_digest]).await?;
-        tx.commit().await
+/// Remembers the removals of a plan that a person rejected, with what they were decided from. A run of review asks its questions
+/// again instead: what was chosen is not what was wanted. A run that takes another back removes nothing that a next plan would.
+pub(crate) async fn remember(tx: &mut Tx, run: RunId, now: i64) -> Result<()> {
+    let row = tx.query_opt("SELECT kind FROM runs WHERE id = $1", values![run]).await?;
+    match row.as_ref().map(|row| row.str(0)).transpose()? {
+        Some("review") => {
+            let sql = "UPDATE review_items SET state = 'open', resolution = NULL, changed_at = $2
+                 WHERE run_id = $1 AND state = 'decided'";
+            return tx.execute(sql, values![run, now]).await.map(|_| ());
+        }
+        Some("revert") => return Ok(()),
+        _ => {}
     }
+    let (from, to) = stretch(run);
+    tx.execute("DELETE FROM rejected WHERE tenant_id = (SELECT tenant_id FROM runs WHERE id = $1)", values![run]).await?;
+    let sql = "INSERT INTO rejected (tenant_id, user_id, person_id, person_version, change_hash, presence, policy_digest)
+         SELECT u.tenant_id, u.id, c.person_id, c.person_version, u.change_hash, u.presence, r.policy_digest
+         FROM changes c JOIN mirror_users u ON u.id = c.user_id JOIN runs r ON r.id = $3
+         WHERE c.id > $1 AND c.id <= $2 AND c.removal = 1 AND c.person_id IS NOT NULL AND r.policy_digest IS NOT NULL";
+    tx.execute(sql, values![from, to, run]).await.map(|_| ())
+}
 
+impl Store {
     /// Users whose removal a person rejected: the whole set while none of its inputs has changed, else nobody.
     ///
     /// # Errors

@@ -207,6 +207,10 @@ pub(crate) async fn remember(tx: &mut Tx, lease: &Lease, run: RunId) -> Result<(
              FROM ({users}) AS w WHERE TRUE ON CONFLICT (tenant_id, user_id) DO UPDATE SET run_id = excluded.run_id"
         );
         tx.execute(&sql, values![lease.tenant, from, to, run]).await?;
+        // What a person chose in review is taken back with what it wrote: the question stands again.
+        let sql = "UPDATE review_items SET state = 'open', resolution = NULL
+             WHERE state = 'resolved' AND run_id = (SELECT reverts FROM runs WHERE id = $1)";
+        tx.execute(sql, values![run]).await?;
     } else {
         let sql = format!("DELETE FROM reverted WHERE tenant_id = $1 AND user_id IN ({users})");
         tx.execute(&sql, values![lease.tenant, from, to]).await?;

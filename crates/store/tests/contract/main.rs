@@ -8,6 +8,7 @@ mod mirror;
 mod opening;
 mod planning;
 mod records;
+mod review;
 mod runs;
 mod secrets;
 mod touching;

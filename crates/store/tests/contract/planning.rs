@@ -4,10 +4,11 @@ use model::directory::Feed;
 use model::facts::Questions;
 use model::plan::{Effects, Report, ReportWhy, ReviewItem, Verb};
 use model::reason::ReviewWhy;
+use model::run::RunState;
 use model::{Field, Kind, PersonId, SourceId, UserKey};
 use serde_json::json;
 use std::collections::HashSet;
-use store::{Pass, PlanFilter, ReviewFilter, Store};
+use store::{Pass, PlanFilter, ReviewFilter, RunChange, RunVerdict, Store, Verdict};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unlinked_users_come_in_the_byte_order_of_their_ids_whatever_the_batch() {
@@ -161,13 +162,17 @@ async fn an_open_item_is_one_per_user_refreshed_and_closed_when_nothing_is_left_
         let items = open().await;
         assert_eq!(items.len(), 1);
         assert_eq!((items[0].item.why, items[0].opened_at, items[0].changed_at), (ReviewWhy::AlreadyLinked, 1, 3));
-        world.store.dismiss_review(items[0].id, "kim", 4).await.expect("dismissed");
+        let decide = async |verdict, at| {
+            let asked = [(items[0].id, verdict)];
+            world.store.decide_reviews(world.tenant.key, &asked, true, "kim", at).await.expect("a database").1.remove(0)
+        };
+        decide(Verdict::Dismiss, 4).await.expect("dismissed");
         ask(Some(ReviewWhy::AmbiguousMatch), 5).await;
         assert!(open().await.is_empty(), "dismissed stays dismissed");
         let facts = world.store.user_facts(world.tenant.key, &[world.key("u-ada").await]).await.expect("facts");
         assert!(facts[0].review.as_ref().expect("told to the planner").dismissed);
-        assert!(world.store.dismiss_review(items[0].id, "kim", 6).await.is_err(), "it is not open");
-        world.store.reopen_review(items[0].id, "kim", 7).await.expect("open again");
+        assert!(decide(Verdict::Dismiss, 6).await.is_err(), "it is not open");
+        decide(Verdict::Reopen, 7).await.expect("open again");
         ask(None, 8).await;
         assert!(open().await.is_empty(), "nothing is left to ask");
     })
@@ -250,7 +255,12 @@ async fn ruling_111_a_rejected_set_is_spared_until_one_of_its_inputs_changes() {
             removals.push(decision);
         }
         let run = world.plan(removals).await;
-        world.store.remember_rejection(run, "digest").await.expect("remembered");
+        let held = RunChange { plan_hash: Some("abc".into()), policy_digest: Some("digest".into()), ..RunChange::default() };
+        world.store.advance_run(&world.lease, run, RunState::Planning, RunState::Held, held, NOW).await.expect("held");
+        let reject = RunVerdict::Reject { reason: "they moved house" };
+        world.store.decide_run(run, RunState::Held, reject, "abc", "kim", NOW).await.expect("rejected");
+        let noted = world.store.audit(None, 10).await.expect("audit");
+        assert_eq!((noted[0].action.as_str(), noted[0].actor.as_str()), ("run.reject", "kim"));
         let spared = async |digest| world.store.spared(world.tenant.key, digest).await.expect("spared").len();
         assert_eq!((spared("digest").await, spared("another").await), (2, 0));
         world.round(Feed::Users, false, vec![user("u-ada", json!({"jobTitle": "Countess"}))]).await;

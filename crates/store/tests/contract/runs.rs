@@ -3,7 +3,7 @@ use model::directory::Feed;
 use model::plan::Hold;
 use model::run::{RunKind, RunState};
 use serde_json::json;
-use store::{RunChange, RunFilter, Store, StoreError};
+use store::{RunChange, RunFilter, RunVerdict, Store, StoreError};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_moves_only_from_the_state_it_is_in() {
@@ -33,7 +33,7 @@ async fn a_plan_is_approved_by_the_hash_that_was_shown() {
         let run = world.plan(vec![world.create("u-ada", json!({})).await]).await;
         let held = RunChange { plan_hash: Some("abc".into()), holds: Some(vec![Hold::FirstRun]), ..RunChange::default() };
         world.store.advance_run(&world.lease, run, RunState::Planning, RunState::Held, held, NOW).await.expect("held");
-        let approve = async |hash| world.store.decide_run(run, RunState::Held, RunState::Applying, hash, "kim", NOW + 5).await;
+        let approve = async |hash| world.store.decide_run(run, RunState::Held, RunVerdict::Approve, hash, "kim", NOW + 5).await;
         assert!(matches!(approve("other").await, Err(StoreError::Conflict(_))));
         approve("abc").await.expect("approved");
         assert!(matches!(approve("abc").await, Err(StoreError::Conflict(_))), "once");

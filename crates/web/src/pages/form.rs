@@ -19,6 +19,14 @@ impl Form {
         model::text::trim(self.raw(name))
     }
 
+    /// The numbers of fields named `prefix` and a number, in number order: rows that were ticked.
+    #[must_use]
+    pub fn ticked(&self, prefix: &str) -> Vec<i64> {
+        let mut numbers: Vec<i64> = self.0.keys().filter_map(|name| name.strip_prefix(prefix)?.parse().ok()).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
     /// A field's text exactly as sent: passwords and policy texts.
     #[must_use]
     pub fn raw(&self, name: &str) -> &str {

@@ -54,8 +54,10 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/runs/{id}/approve", post(plan::approve))
         .route("/runs/{id}/reject", post(plan::reject))
         .route("/runs/{id}/revert", post(runs::revert))
-        .route("/review", get(review::list))
+        .route("/review", get(review::list).post(review::bulk))
         .route("/review/{id}", get(review::show))
+        .route("/review/{id}/link", post(review::link))
+        .route("/review/{id}/create", post(review::create))
         .route("/review/{id}/dismiss", post(review::dismiss))
         .route("/review/{id}/reopen", post(review::reopen))
         .route("/policy", get(policy::default).post(policy::save_default))
@@ -121,6 +123,10 @@ const NOTES: &[(&str, &str, &str)] = &[
     ("reverting", "", "This is what takes the run back. Nothing is written until somebody approves it."),
     ("mapped", "good", "The tenant is mapped to the client. The next plan waits for you before anything is written."),
     ("unmapped", "", "The mapping has ended. Nobody was changed."),
+    ("resolved", "good", "Written. Sync goes on with this record by itself."),
+    ("decided", "warn", "Your choice is kept and not written yet; below stands what it waits for."),
+    ("open", "warn", "Your choice is kept, and another question came up first."),
+    ("several", "good", "Done, for all of them."),
     ("dismissed", "", "Dismissed. Sync leaves this user alone until somebody opens the item again."),
     ("reopened", "good", "Open again. The next sync looks at this user anew."),
     ("saved", "good", "Saved as a new version. The next run decides by it."),

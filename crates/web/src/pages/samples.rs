@@ -185,15 +185,28 @@ fn samples(name: &str, empty: bool) -> Vec<(&'static str, String)> {
             attributes: vec![(text(), text())], history: of(empty, history(name)),
         }
         Review {
-            page: page(name), chips: chips(name), pager: pager(),
+            page: page(name), chips: chips(name), pager: pager(), state: "open", total: 3, filtered: !empty, tenant: text(), why: text(),
+            selects: vec![Select { name: "why", label: "Why", options: vec![(text(), text())], chosen: text() }],
+            actions: of(empty, vec![("dismiss", "Dismiss")]), results: of(empty, vec![text()]),
             rows: of(empty, vec![ReviewRow {
-                id: 1, user: text(), question: "Which?", tenant: text(), state: mark(), at: When::ago(0),
+                id: 1, user: text(), question: text(), candidates: vec![named()], more: 2, tenant: text(), state: mark(),
+                at: When::ago(0),
             }]),
         }
         ReviewPage {
-            page: page(name), id: 1, user: text(), state: mark(), question: "Which?", evidence: of(empty, vec![text()]),
-            action: (!empty).then_some(("dismiss", "Dismiss")), help: "Help.",
-            columns: vec![Column { title: text(), href: (!empty).then(|| "/people/1".into()), mark: mark(), facts: vec![(text(), text())] }],
+            page: page(name), id: 1, user: text(), tenant: named(), state: mark(), question: text(), open: !empty, reopen: empty,
+            cannot_create: some(), kind: "contact", evidence: of(empty, vec![text()]), help: text(), run: (!empty).then_some(1),
+            history: of(empty, vec![DecidedRow { at: When::at(0), by: text(), text: text(), run: Some(1) }]), error: some(),
+            columns: vec![
+                Column {
+                    record: None, title: text(), href: "/users/1".into(), mark: mark(), notes: vec![mark()],
+                    facts: vec![Fact { name: text(), value: text(), met: true }], refusal: None,
+                },
+                Column {
+                    record: Some(1), title: text(), href: "/people/1".into(), mark: mark(), notes: vec![mark()],
+                    facts: vec![Fact { name: text(), value: text(), met: false }], refusal: some(),
+                },
+            ],
         }
         PolicyPage {
             page: page(name), tenant: (!empty).then(named), heading: "Policy", lead: "What decides.", own_heading: "Own",

@@ -78,11 +78,15 @@ pages! {
         records: Vec<Named>, attributes: Vec<(String, String)>, history: Vec<HistoryRow>,
     }
     /// Review items.
-    Review("review.html") { page: Page, chips: Vec<Chip>, rows: Vec<ReviewRow>, pager: Pager, }
+    Review("review.html") {
+        page: Page, chips: Vec<Chip>, selects: Vec<Select>, state: &'static str, total: i64, filtered: bool, rows: Vec<ReviewRow>,
+        actions: Vec<(&'static str, &'static str)>, tenant: String, why: String, results: Vec<String>, pager: Pager,
+    }
     /// One review item.
     ReviewPage("review_item.html") {
-        page: Page, id: i64, user: String, state: Mark, question: &'static str, action: Option<(&'static str, &'static str)>,
-        evidence: Vec<String>, columns: Vec<Column>, help: &'static str,
+        page: Page, id: i64, user: String, tenant: Named, state: Mark, question: String, open: bool, reopen: bool,
+        cannot_create: Option<String>, kind: &'static str, evidence: Vec<String>, columns: Vec<Column>, help: String,
+        run: Option<i64>, history: Vec<DecidedRow>, error: Option<String>,
     }
     /// A policy.
     PolicyPage("policy.html") {
@@ -158,9 +162,17 @@ parts! {
     /// One stage of an explanation.
     Stage { name: String, sentences: Vec<String>, }
     /// A review item in a table.
-    ReviewRow { id: i64, user: String, question: &'static str, tenant: String, state: Mark, at: String, }
-    /// One column of a comparison.
-    Column { title: String, href: Option<String>, mark: Mark, facts: Vec<(String, String)>, }
+    ReviewRow {
+        id: i64, user: String, question: String, candidates: Vec<Named>, more: usize, tenant: String, state: Mark, at: String,
+    }
+    /// One column of a comparison: a record, or the user (without a number).
+    Column {
+        record: Option<i64>, title: String, href: String, mark: Mark, notes: Vec<Mark>, facts: Vec<Fact>, refusal: Option<String>,
+    }
+    /// One line of a comparison.
+    Fact { name: String, value: String, met: bool, }
+    /// One thing somebody decided.
+    DecidedRow { at: String, by: String, text: String, run: Option<i64>, }
     /// A version of a policy.
     VersionRow { number: i64, href: String, shown: bool, at: String, by: String, }
     /// An API token.
