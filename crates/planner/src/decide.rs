@@ -92,6 +92,12 @@ impl Planner {
         self.reach().relevant(group)
     }
 
+    /// The client whose records a rule makes, of one kind; none where it leads nowhere, or to no client.
+    #[must_use]
+    pub fn client_of(&self, rule: &RuleId, kind: Kind) -> Option<model::ClientId> {
+        self.rules.find(rule)?.place(kind).ok()?.client
+    }
+
     fn reach(&self) -> &Reach {
         self.rules.reach()
     }

@@ -15,6 +15,7 @@ mod decide;
 mod fit;
 mod groups;
 pub mod guard;
+mod hints;
 pub mod impact;
 pub mod inverse;
 mod kind_change;

@@ -111,6 +111,11 @@ impl Rules {
         Self { rules, reach, groups }
     }
 
+    /// An enabled rule by its id.
+    pub(crate) fn find(&self, id: &RuleId) -> Option<&Compiled> {
+        self.rules.iter().find(|c| c.rule.id == *id)
+    }
+
     /// Memberships in which groups can matter.
     pub(crate) fn reach(&self) -> &Reach {
         &self.reach

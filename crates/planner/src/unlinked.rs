@@ -2,6 +2,7 @@
 
 use crate::claims::{Claims, Wish};
 use crate::decide::{Plain, Planner, Selection, review_item, unresolved, wait_for};
+use crate::hints::hints;
 use crate::kind_change::{self, Leaving, Turn};
 use crate::lifecycle;
 use crate::linked::taken;
@@ -127,6 +128,17 @@ impl Planner {
         answers: &'a Answers,
         claims: &Claims,
     ) -> Part<'a> {
+        match self.found(user, won, kind, answers, claims) {
+            Part::Review(mut item, waits) => {
+                let hints = hints(user, &item.candidates, &item.evidence, answers);
+                item.evidence.extend(hints);
+                Part::Review(item, waits)
+            }
+            part => part,
+        }
+    }
+
+    fn found<'a>(&self, user: &'a UserFacts, won: &Won<'_>, kind: Kind, answers: &'a Answers, claims: &Claims) -> Part<'a> {
         let rule = &won.compiled.rule;
         let review = |unclear: Unclear, mut waits: Vec<Wait>| {
             waits.extend(unclear.candidates.iter().map(|p| Wait::Person(*p)));

@@ -8,11 +8,11 @@ use crate::engine::{Engine, Job};
 use crate::error::{Error, Result};
 use crate::hash::PlanHash;
 use crate::keeping::Keeping;
-use model::facts::{TenantFacts, UserFacts};
+use model::facts::{Answers, TenantFacts, UserFacts};
 use model::plan::{ClientFound, Hold, LostGroup, Weights};
 use model::policy::{ClientRef, Policy};
 use model::run::{RunKind, RunState};
-use model::{ClientId, GroupKey, SourceId, UserKey, text};
+use model::{ClientId, GroupKey, SourceId, TenantKey, UserKey, text};
 use planner::{Claims, Planner, guard};
 use sources::Select;
 use std::collections::{HashMap, HashSet};
@@ -128,12 +128,7 @@ impl Job {
 
     /// Decides one batch and stores what was decided.
     async fn decide(&mut self, pass: &mut Passes<'_>, which: Pass, batch: Vec<UserFacts>) -> Result<()> {
-        let questions = pass.planner.questions(&batch);
-        let mut answers = self.store.answer(self.tenant.key, &questions).await?;
-        for round in 0.. {
-            let Some(more) = pass.planner.further(&batch, &answers, round) else { break };
-            answers.extend(self.store.answer(self.tenant.key, &more).await?);
-        }
+        let answers = answers(&self.store, self.tenant.key, pass.planner, &batch).await?;
         let decisions = pass.planner.decide(&batch, &answers, &mut pass.claims);
         if which == Pass::Again {
             pass.hash.forget_users(batch.iter().map(|user| user.key));
@@ -222,6 +217,16 @@ impl Job {
     pub(crate) async fn tenant_facts(&self, loaded: &policy::Loaded) -> Result<TenantFacts> {
         tenant_facts(&self.engine, &self.tenant, loaded, self.kind).await
     }
+}
+
+/// What the planner asks about these users, answered.
+pub(crate) async fn answers(store: &Store, tenant: TenantKey, planner: &Planner, users: &[UserFacts]) -> Result<Answers> {
+    let mut answers = store.answer(tenant, &planner.questions(users)).await?;
+    for round in 0.. {
+        let Some(more) = planner.further(users, &answers, round) else { break };
+        answers.extend(store.answer(tenant, &more).await?);
+    }
+    Ok(answers)
 }
 
 /// What is the same for every user of a tenant, as the store has it now.

@@ -4,12 +4,15 @@
 use crate::actor::Actor;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorView, Result};
+use crate::plan::tenant_facts;
 use crate::progress::Teller;
-use model::facts::{Choice, Resolution};
+use model::facts::{Answers, Choice, Resolution, ReviewFacts, UserFacts};
+use model::plan::Outcome;
 use model::reason::{Reason, ReviewWhy};
 use model::records::Field;
-use model::run::RunState;
+use model::run::{RunKind, RunState};
 use model::{Kind, PersonId, RuleId, RunId, SourceId, TenantKey, UserKey};
+use planner::{Claims, Planner};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use store::{Review, ReviewCandidate, ReviewDecision, ReviewFilter, Verdict};
@@ -557,9 +560,98 @@ fn candidate(of: &ReviewCandidate, evidence: &[Reason]) -> CandidateView {
 }
 
 impl Engine {
-    /// Which choices cannot be followed, and why: the planner says so, on what is stored now.
+    /// Which choices cannot be followed, and why: the planner says so, on what is stored now. Each is looked at alone.
     async fn refusals(&self, tenant: TenantKey, asked: &[(&Review, Choice)]) -> Result<Vec<(i64, Choice, String)>> {
-        let _ = (tenant, asked);
-        Ok(Vec::new())
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stored = self.store().tenant(tenant).await?;
+        let (loaded, _) = self.effective_policy(tenant).await?;
+        let facts = tenant_facts(self, &stored, &loaded, RunKind::Review).await?;
+        let planner = Planner::new(&loaded.policy, &loaded.digest, facts);
+        let mut keys: Vec<UserKey> = asked.iter().map(|(review, _)| review.item.user).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let known = self.store().user_facts(tenant, &keys).await?;
+        let mut users = Vec::with_capacity(asked.len());
+        for (review, choice) in asked {
+            if let Some(user) = known.iter().find(|u| u.key == review.item.user) {
+                users.push((*review, *choice, answered(user, review, *choice)));
+            }
+        }
+        let all: Vec<UserFacts> = users.iter().map(|(.., user)| user.clone()).collect();
+        let answers = crate::plan::answers(self.store(), tenant, &planner, &all).await?;
+        let mut refused = Vec::new();
+        for (review, choice, user) in &users {
+            let why = match stranger(review, *choice, &planner, &answers) {
+                Some(why) => Some(why),
+                None => {
+                    planner.refusal(user, &answers).map(|r| r.to_string()).or_else(|| stuck(&planner, review, user, &answers))
+                }
+            };
+            refused.extend(why.map(|why| (review.id, *choice, why)));
+        }
+        Ok(refused)
     }
+}
+
+/// A user as the planner would be told of them once the choice is taken.
+fn answered(user: &UserFacts, review: &Review, choice: Choice) -> UserFacts {
+    let (item, mut user) = (&review.item, user.clone());
+    user.review = Some(ReviewFacts {
+        why: item.why,
+        kind: item.kind,
+        dismissed: false,
+        candidates: item.candidates.clone(),
+        other: item.other.clone(),
+    });
+    user.resolutions.retain(|r| r.kind != item.kind);
+    user.resolutions.push(Resolution { kind: item.kind, choice });
+    user
+}
+
+/// Why a record that is none of the candidates cannot be linked: it is of another kind, or at another client, than the rule wants.
+fn stranger(review: &Review, choice: Choice, planner: &Planner, answers: &Answers) -> Option<String> {
+    let (item, Choice::Link(record)) = (&review.item, choice) else { return None };
+    let person = &answers.records.get(&record)?.person;
+    if item.candidates.contains(&record) {
+        return None;
+    }
+    if person.kind != item.kind {
+        let (is, wants) = (person.kind, item.kind);
+        return Some(format!(
+            "Record {record} is of the kind {is}, and the rule wants {wants}. Choose another record, or create one."
+        ));
+    }
+    let client = planner.client_of(item.rule.as_ref()?, item.kind)?;
+    let elsewhere = person.kind == Kind::Contact && person.client.is_some_and(|c| c != client);
+    elsewhere.then(|| {
+        format!(
+            "Record {record} belongs to another client than the rule's. Move it to that client first, choose another record, or create \
+             one."
+        )
+    })
+}
+
+/// Why a choice would lead nowhere, although it is allowed: decided alone, its user would not be in step. A question about the user's
+/// other record is no reason; the choice is kept for when that is answered (ruling 45).
+fn stuck(planner: &Planner, review: &Review, user: &UserFacts, answers: &Answers) -> Option<String> {
+    let mut claims = Claims::default();
+    let one = std::slice::from_ref(user);
+    if user.links.is_empty() {
+        claims.settle();
+    }
+    let mut decisions = planner.decide(one, answers, &mut claims);
+    if !claims.settle().is_empty() {
+        decisions = planner.decide(one, answers, &mut claims);
+    }
+    let decision = decisions.pop()?;
+    let other_part = decision.review.as_ref().is_some_and(|item| item.kind != review.item.kind);
+    if decision.standing.outcome == Outcome::Synced || other_part {
+        return None;
+    }
+    let evidence = decision.review.iter().flat_map(|item| &item.evidence).map(ToString::to_string);
+    let question = decision.review.iter().map(|item| item.why.sentence().to_owned());
+    let said: Vec<String> = question.chain(evidence).chain(decision.reports.iter().map(|r| r.detail.clone())).collect();
+    Some(format!("That does not settle it. {}", said.join(" ")))
 }
