@@ -96,7 +96,8 @@ impl Job {
     async fn plan_decided(&mut self, planner: &Planner, policy: &Policy) -> Result<Planned> {
         let keys = self.store.review_users(self.run).await?;
         let of = i64::try_from(keys.len()).unwrap_or(i64::MAX);
-        let mut pass = Passes { planner, claims: Claims::default(), hash: PlanHash::new(), done: 0, of };
+        let keeping = Keeping::new(&self.store, &self.lease, self.run, planner.digest());
+        let mut pass = Passes { planner, keeping, claims: Claims::default(), hash: PlanHash::new(), done: 0, of };
         let users = self.store.user_facts(self.tenant.key, &keys).await?;
         let (linked, mut unlinked): (Vec<_>, Vec<_>) = users.into_iter().partition(|user| !user.links.is_empty());
         unlinked.sort_by(|a, b| a.id.cmp(&b.id));
@@ -106,6 +107,7 @@ impl Job {
             }
             self.settle(&mut pass).await?;
         }
+        pass.keeping.settle().await?;
         let hash = pass.hash.finish();
         self.weigh(planner, policy, hash).await
     }
