@@ -54,8 +54,8 @@ async fn write(world: &World, run: RunId, decisions: Vec<Decision>) {
     let (queued, planning) = (RunState::Queued, RunState::Planning);
     world.store.advance_run(&world.lease, run, queued, planning, RunChange::default(), NOW).await.expect("advance");
     world.store.begin_plan(&world.lease, run, NOW).await.expect("plan");
-    world.store.store_decisions(&world.lease, run, "digest", Pass::Unlinked, decisions, NOW).await.expect("stored");
-    assert!(world.apply_run(run, 10).await.done);
+    world.keep(run, Pass::Unlinked, decisions, NOW).await;
+    world.apply_run(run, 10).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
