@@ -282,7 +282,9 @@ impl Engine {
                 self.supersede_waiting(lease, &run).await?;
                 if !run.preview {
                     self.note_trips(lease, &run, &planned.holds).await?;
-                    let has_safe_part = loaded.policy.guard.apply_safe_part && planned.holds.iter().all(Hold::is_removals);
+                    let has_safe_part = run.kind != RunKind::Review
+                        && loaded.policy.guard.apply_safe_part
+                        && planned.holds.iter().all(Hold::is_removals);
                     if has_safe_part {
                         return self.apply_safe_part(&mut job, &mut run, change).await;
                     }
