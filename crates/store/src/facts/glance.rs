@@ -78,7 +78,7 @@ impl Store {
                     groups: groups.remove(&key).unwrap_or_default(),
                     links: Vec::new(),
                     review: None,
-                    resolution: None,
+                    resolutions: Vec::new(),
                 },
                 linked: !links.is_empty(),
                 held: links.into_iter().filter(|(_, live, _)| *live).map(|(kind, _, marked)| (kind, marked)).collect(),
