@@ -13,6 +13,7 @@ mod presets;
 mod read;
 mod reader;
 pub mod scenario;
+pub mod schema;
 mod source;
 mod value;
 mod words;

@@ -9,11 +9,11 @@ use model::policy::{Mapping, Overwrite, PerKind};
 use model::{Field, Fields, Kind, SourceId, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-const KINDS: Keys = Keys { of: "fields", known: &["agent", "contact"] };
-const MAPPING: Keys = Keys { of: "a field's mapping", known: &["source", "overwrite", "default", "clear_when_empty"] };
+pub(crate) const KINDS: Keys = Keys { of: "fields", known: &["agent", "contact"] };
+pub(crate) const MAPPING: Keys = Keys { of: "a field's mapping", known: &["source", "overwrite", "default", "clear_when_empty"] };
 
 /// Fields that follow rules, memberships and the life cycle, and what says so.
-const DECIDED: [(&str, &str); 7] = [
+pub(crate) const DECIDED: [(&str, &str); 7] = [
     ("client", "the rule's then.client"),
     ("site", "the rule's then.site"),
     ("role", "the rule's then.role"),

@@ -6,7 +6,7 @@ use crate::reader::{Keys, boolean, required};
 use crate::value::{count, share};
 use model::policy::Guard;
 
-const KEYS: Keys = Keys {
+pub(crate) const KEYS: Keys = Keys {
     of: "guard",
     known: &[
         "max_removals",

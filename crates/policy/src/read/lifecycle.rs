@@ -8,12 +8,12 @@ use crate::words::Word;
 use model::Kind;
 use model::policy::{Grace, Lifecycle, OnGone, OnKindChange, OnReturn, OnUnmapped, PerKind};
 
-const KINDS: Keys = Keys { of: "lifecycle", known: &["agent", "contact"] };
-const KEYS: Keys = Keys {
+pub(crate) const KINDS: Keys = Keys { of: "lifecycle", known: &["agent", "contact"] };
+pub(crate) const KEYS: Keys = Keys {
     of: "lifecycle",
     known: &["on_deleted", "on_disabled", "on_missing", "on_unmapped", "on_return", "on_kind_change", "grace"],
 };
-const GRACE: Keys = Keys { of: "lifecycle.grace", known: &["on_deleted", "on_disabled", "on_missing", "on_unmapped"] };
+pub(crate) const GRACE: Keys = Keys { of: "lifecycle.grace", known: &["on_deleted", "on_disabled", "on_missing", "on_unmapped"] };
 
 /// Reads the expanded section.
 pub(super) fn read(node: &Node, faults: &mut Faults) -> Option<PerKind<Lifecycle>> {

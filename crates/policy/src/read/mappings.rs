@@ -8,10 +8,10 @@ use model::policy::{CabMapping, GroupRef, PerKind, RoleMapping, RoleMode};
 use model::{Kind, RuleId, SourceId};
 use std::collections::HashMap;
 
-const ROLE: Keys =
+pub(crate) const ROLE: Keys =
     Keys { of: "a role mapping", known: &["id", "order", "created", "group", "group_name", "kind", "role", "mode"] };
-const CAB: Keys = Keys { of: "a CAB mapping", known: &["group", "group_name", "cab", "role"] };
-const WITHOUT_MANAGER: Keys = Keys { of: "role_without_manager", known: &["agent", "contact"] };
+pub(crate) const CAB: Keys = Keys { of: "a CAB mapping", known: &["group", "group_name", "cab", "role"] };
+pub(crate) const WITHOUT_MANAGER: Keys = Keys { of: "role_without_manager", known: &["agent", "contact"] };
 
 const KINDS: &[(&str, Kind)] = &[("agent", Kind::Agent), ("contact", Kind::Contact)];
 

@@ -9,8 +9,8 @@ use crate::words::Word;
 use model::policy::{MatchKey, Matching, OnInactive, OnLink, OnNone, Policy};
 use model::{Field, Kind};
 
-const KEYS: Keys = Keys { of: "matching", known: &["keys", "on_none", "on_link", "on_inactive"] };
-const KEY: Keys = Keys { of: "a matching key", known: &["field", "source"] };
+pub(crate) const KEYS: Keys = Keys { of: "matching", known: &["keys", "on_none", "on_link", "on_inactive"] };
+pub(crate) const KEY: Keys = Keys { of: "a matching key", known: &["field", "source"] };
 
 /// Keys that are more than a record's field.
 const NAMED: [(&str, MatchKey); 3] = [("object_id", MatchKey::ObjectId), ("email", MatchKey::Email), ("upn", MatchKey::Upn)];

@@ -1,12 +1,12 @@
 //! From the merged tree to the policy, section by section.
 
-mod fields;
-mod guard;
-mod lifecycle;
-mod mappings;
-mod matching;
-mod rules;
-mod scope;
+pub(crate) mod fields;
+pub(crate) mod guard;
+pub(crate) mod lifecycle;
+pub(crate) mod mappings;
+pub(crate) mod matching;
+pub(crate) mod rules;
+pub(crate) mod scope;
 mod warnings;
 
 pub(crate) use fields::{value_of_field as field_name, values as field_values};
@@ -24,7 +24,7 @@ use model::policy::{OnCollision, PerKind, Policy};
 use std::collections::BTreeSet;
 
 /// The sections of a document.
-const KEYS: Keys = Keys {
+pub(crate) const KEYS: Keys = Keys {
     of: "",
     known: &[
         "preset",
@@ -42,7 +42,7 @@ const KEYS: Keys = Keys {
     ],
 };
 
-const USERNAME: Keys = Keys { of: "username", known: &["on_collision"] };
+pub(crate) const USERNAME: Keys = Keys { of: "username", known: &["on_collision"] };
 
 /// The policy, and the fields whose mapping a document took away.
 pub(crate) struct Read {

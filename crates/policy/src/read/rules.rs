@@ -10,9 +10,9 @@ use model::policy::{ClientRef, LicenceType, Rule, RuleKind, Then, When};
 use model::{Field, RuleId, Value};
 use std::collections::{BTreeMap, HashMap};
 
-const RULE: Keys = Keys { of: "a rule", known: &["id", "name", "order", "enabled", "created", "when", "then"] };
-const WHEN: Keys = Keys { of: "when", known: &["groups", "group_names", "filter", "include_guests"] };
-const THEN: Keys =
+pub(crate) const RULE: Keys = Keys { of: "a rule", known: &["id", "name", "order", "enabled", "created", "when", "then"] };
+pub(crate) const WHEN: Keys = Keys { of: "when", known: &["groups", "group_names", "filter", "include_guests"] };
+pub(crate) const THEN: Keys =
     Keys { of: "then", known: &["kind", "client", "site", "site_from", "role", "licence_type", "cabs", "defaults"] };
 
 /// How a rule says that it leaves the licence type as it is (ruling 43).

@@ -8,10 +8,10 @@ use model::Field;
 use model::policy::{Exclude, ExcludeBy, Licences, Policy, Scope};
 use std::collections::HashMap;
 
-const KEYS: Keys =
+pub(crate) const KEYS: Keys =
     Keys { of: "scope", known: &["guests", "disabled", "licensed_only", "licences", "app_assigned", "require", "exclude"] };
-const LICENCES: Keys = Keys { of: "scope.licences", known: &["plans", "ignore_skus"] };
-const EXCLUDE: Keys = Keys { of: "scope.exclude", known: &["name", "local_parts", "filter"] };
+pub(crate) const LICENCES: Keys = Keys { of: "scope.licences", known: &["plans", "ignore_skus"] };
+pub(crate) const EXCLUDE: Keys = Keys { of: "scope.exclude", known: &["name", "local_parts", "filter"] };
 
 const EXCLUDE_OR_INCLUDE: &[(&str, bool)] = &[("exclude", false), ("include", true)];
 

@@ -8,14 +8,14 @@ use crate::source::{MANAGER, is_attribute, nearest_attribute};
 use model::directory::{GroupTold, Sku, UserTold};
 use model::{Attributes, SourceId, Value};
 
-const ENTRA: Keys = Keys { of: "entra", known: &["users", "groups", "skus", "app_assigned"] };
-const RELATION: Keys = Keys { of: "manager", known: &["id"] };
+pub(crate) const ENTRA: Keys = Keys { of: "entra", known: &["users", "groups", "skus", "app_assigned"] };
+pub(crate) const RELATION: Keys = Keys { of: "manager", known: &["id"] };
 
 /// Properties of a group that something is decided by.
-const GROUP: [&str; 4] = ["id", "displayName", "createdDateTime", "members"];
+pub(crate) const GROUP: [&str; 4] = ["id", "displayName", "createdDateTime", "members"];
 
 /// Properties that Graph's groups have and nothing is decided by: taken, so that a group can be copied from Graph.
-const GROUP_MORE: [&str; 12] = [
+pub(crate) const GROUP_MORE: [&str; 12] = [
     "classification",
     "deletedDateTime",
     "description",
@@ -31,10 +31,10 @@ const GROUP_MORE: [&str; 12] = [
 ];
 
 /// Properties of a user that are read by passes of their own and count as no change (ruling 60).
-const BESIDE: [&str; 4] = ["assignedPlans", "licenseAssignmentStates", "provisionedPlans", "signInActivity"];
+pub(crate) const BESIDE: [&str; 4] = ["assignedPlans", "licenseAssignmentStates", "provisionedPlans", "signInActivity"];
 
 /// Properties that Graph's users have and that are never read: taken and left out, so that a user can be copied from Graph.
-const UNREAD: [&str; 36] = [
+pub(crate) const UNREAD: [&str; 36] = [
     "aboutMe",
     "ageGroup",
     "authorizationInfo",

@@ -10,14 +10,14 @@ use model::reason::ReviewWhy;
 use model::{Field, Kind, RuleId, SourceId};
 use std::collections::BTreeMap;
 
-const EXPECT: Keys = Keys { of: "expect", known: &["changes", "review", "held", "reports", "out_of_scope"] };
-const CHANGE: Keys = Keys { of: "a change", known: &["do", "kind", "user", "rule", "record", "set", "keep"] };
-const REVIEW: Keys = Keys { of: "a review item", known: &["user", "users", "why", "rule", "candidates"] };
-const REPORT: Keys = Keys { of: "a report", known: &["user", "field", "why"] };
+pub(crate) const EXPECT: Keys = Keys { of: "expect", known: &["changes", "review", "held", "reports", "out_of_scope"] };
+pub(crate) const CHANGE: Keys = Keys { of: "a change", known: &["do", "kind", "user", "rule", "record", "set", "keep"] };
+pub(crate) const REVIEW: Keys = Keys { of: "a review item", known: &["user", "users", "why", "rule", "candidates"] };
+pub(crate) const REPORT: Keys = Keys { of: "a report", known: &["user", "field", "why"] };
 
 const KINDS: &[(&str, Kind)] = &[("agent", Kind::Agent), ("contact", Kind::Contact)];
 
-const REVIEW_WHYS: [ReviewWhy; 10] = [
+pub(crate) const REVIEW_WHYS: [ReviewWhy; 10] = [
     ReviewWhy::AmbiguousMatch,
     ReviewWhy::MatchedInOtherClient,
     ReviewWhy::AlreadyLinked,
@@ -30,7 +30,7 @@ const REVIEW_WHYS: [ReviewWhy; 10] = [
     ReviewWhy::NoMatch,
 ];
 
-const REPORT_WHYS: [ReportWhy; 12] = [
+pub(crate) const REPORT_WHYS: [ReportWhy; 12] = [
     ReportWhy::TooLong,
     ReportWhy::Malformed,
     ReportWhy::MandatoryEmpty,

@@ -3,10 +3,10 @@
 //! This is the file format only; whoever runs the steps asks the planner. Record ids are texts here, chosen by the author; a
 //! record that sync created is called `new:<user>:<kind>` (ruling 15).
 
-mod entra;
-mod expect;
-mod read;
-mod records;
+pub(crate) mod entra;
+pub(crate) mod expect;
+pub(crate) mod read;
+pub(crate) mod records;
 
 pub use read::parse;
 

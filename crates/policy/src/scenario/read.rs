@@ -12,12 +12,12 @@ use model::SourceId;
 use model::run::RunKind;
 use std::sync::Arc;
 
-const SCENARIO: Keys = Keys { of: "", known: &["name", "policy", "tenant", "entra", "records", "steps"] };
-const TENANT: Keys = Keys { of: "tenant", known: &["id", "domain", "client"] };
-const STEP: Keys =
+pub(crate) const SCENARIO: Keys = Keys { of: "", known: &["name", "policy", "tenant", "entra", "records", "steps"] };
+pub(crate) const TENANT: Keys = Keys { of: "tenant", known: &["id", "domain", "client"] };
+pub(crate) const STEP: Keys =
     Keys { of: "a step", known: &["now", "run", "approve", "reject", "resolve", "policy", "edit", "entra", "expect"] };
-const RESOLVE: Keys = Keys { of: "a resolve", known: &["user", "action", "record"] };
-const ENTRA_STEP: Keys =
+pub(crate) const RESOLVE: Keys = Keys { of: "a resolve", known: &["user", "action", "record"] };
+pub(crate) const ENTRA_STEP: Keys =
     Keys { of: "entra", known: &["users", "groups", "skus", "app_assigned", "delete", "missing", "remove_members"] };
 
 /// How a step's read went (ruling 2).

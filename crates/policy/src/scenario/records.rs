@@ -8,12 +8,12 @@ use crate::reader::{Keys, boolean, id, list, map, required, text, texts, whole, 
 use model::records::Pin;
 use model::{Kind, Status};
 
-const RECORDS: Keys = Keys { of: "records", known: &["clients", "sites", "people"] };
-const CLIENT: Keys = Keys { of: "a client", known: &["id", "name", "active", "status"] };
-const SITE: Keys = Keys { of: "a site", known: &["id", "client", "name"] };
+pub(crate) const RECORDS: Keys = Keys { of: "records", known: &["clients", "sites", "people"] };
+pub(crate) const CLIENT: Keys = Keys { of: "a client", known: &["id", "name", "active", "status"] };
+pub(crate) const SITE: Keys = Keys { of: "a site", known: &["id", "client", "name"] };
 
 /// What a person entry has beside fields.
-const PERSON: [&str; 13] = [
+pub(crate) const PERSON: [&str; 13] = [
     "id",
     "kind",
     "linked_to",
@@ -30,7 +30,8 @@ const PERSON: [&str; 13] = [
 ];
 
 const KINDS: &[(&str, Kind)] = &[("agent", Kind::Agent), ("contact", Kind::Contact)];
-const STATUSES: &[(&str, Status)] = &[("active", Status::Active), ("inactive", Status::Inactive), ("archived", Status::Archived)];
+pub(crate) const STATUSES: &[(&str, Status)] =
+    &[("active", Status::Active), ("inactive", Status::Inactive), ("archived", Status::Archived)];
 /// An archived client resolves no rule either (ruling 40).
 const ACTIVE: &[(&str, bool)] = &[("active", true), ("inactive", false), ("archived", false)];
 const BY: &[(&str, bool)] = &[("sync", true), ("person", false)];

@@ -73,7 +73,7 @@ enum Command {
     /// Existing records: adopt from CSV, or write out
     #[command(subcommand)]
     Records(records::Command),
-    /// The policy as a file: check, test, plan, export, import, diff, what-if, versions
+    /// The policy as a file: check, test, plan, schema, export, import, diff, what-if, versions
     #[command(subcommand)]
     Policy(policy::Command),
     /// A pretend Microsoft: identity platform and Graph on this machine

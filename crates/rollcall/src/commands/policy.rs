@@ -1,4 +1,4 @@
-//! `rollcall policy`: the policy as a file. `check`, `test` and `plan` need no server, no database and no network.
+//! `rollcall policy`: the policy as a file. `check`, `test`, `plan` and `schema` need no server, no database and no network.
 
 use super::what_if;
 use crate::house::{Files, House};
@@ -37,6 +37,12 @@ pub enum Command {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Print the JSON Schema of policy files, for editors
+    Schema {
+        /// Of scenario files instead
+        #[arg(long)]
+        scenario: bool,
     },
     /// Write out a policy: a tenant's own document, or the default's
     Export {
@@ -101,6 +107,9 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
         Command::Check { files, json } => check(&files, json),
         Command::Test { files, json } => test(&files, json),
         Command::Plan { file, json } => plan(&file, json),
+        Command::Schema { scenario } => {
+            print::json(&if scenario { policy::schema::scenario() } else { policy::schema::policy() })
+        }
         Command::Export { tenant, effective } => {
             let house = House::open(&files).await?;
             let scope = scope(&house, tenant.as_deref()).await?;
