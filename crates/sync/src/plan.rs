@@ -19,9 +19,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use store::{Lease, Pass, RuleGroup, Store, Tenant};
 
-/// Users decided at once: large enough that a query's cost does not count, small enough that the two batches in memory at any time are
-/// a few megabytes.
-const BATCH: i64 = 500;
+/// Users decided at once: large enough that a query's cost does not count, small enough that the batches in memory at any time (read,
+/// decided, waiting, written) are a few megabytes.
+const BATCH: i64 = 250;
 
 /// A plan that is stored.
 #[derive(Debug)]

@@ -16,9 +16,9 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Se
 const BUSY: Duration = Duration::from_secs(10);
 /// The writer's cache in KiB: a bulk load of a hundred thousand people is as fast with 12 MB as with 32, because its transactions hold
 /// thousands of rows each; with less, index pages are written and read back within one.
-const WRITER_CACHE_KIB: i64 = 16 * 1024;
-/// A reader's cache in KiB: caches are per connection, so readers' are small.
-const READER_CACHE_KIB: i64 = 2 * 1024;
+const WRITER_CACHE_KIB: i64 = 12 * 1024;
+/// A reader's cache in KiB: caches are per connection and forgotten when somebody writes, so readers' are small.
+const READER_CACHE_KIB: i64 = 1024;
 /// Pages between checkpoints of the log (80 MB): with the default of 1,000 a bulk load copies the same pages again and again.
 const CHECKPOINT_PAGES: i64 = 20_000;
 /// Concurrent readers. More only contend for two or four cores.
