@@ -50,7 +50,7 @@ pub use review::{Review, ReviewCandidate, ReviewDecision, ReviewFilter, Verdict}
 pub use runs::{Run, RunChange, RunFilter, RunVerdict};
 pub use secrets::MasterKey;
 pub use tenants::{Connection, NewTenant, Tenant, connection_scope};
-pub use writing::Writing;
+pub use writing::{Filling, Writing};
 
 use db::Db;
 

@@ -9,6 +9,20 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::lease::Lease;
 
+/// From so many rows on, what the database believes of a table is measured anew, which takes a fraction of a second.
+pub(crate) const MANY: i64 = 10_000;
+
+/// What much is being written of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filling {
+    /// What a directory tells.
+    Mirror,
+    /// A plan.
+    Plan,
+    /// Records and their links.
+    Records,
+}
+
 /// Writes that are not committed yet. Dropping it undoes them.
 ///
 /// On SQLite nobody else writes meanwhile, so it must never be held while waiting for a network, or for a write that goes past it.
@@ -24,6 +38,23 @@ impl Store {
     /// [`crate::StoreError::LeaseLost`].
     pub async fn write(&self, lease: &Lease) -> Result<Writing> {
         Ok(Writing { tx: self.begin_fenced(lease).await?, lease: lease.clone() })
+    }
+
+    /// To be called when the first of many rows are committed. A database that plans by what it has measured (PostgreSQL) otherwise
+    /// believes a table to be empty for as long as it is being filled, and reads it from end to end for every batch.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Unavailable`].
+    pub async fn begun(&self, filling: Filling, rows: i64) -> Result<()> {
+        if rows < MANY {
+            return Ok(());
+        }
+        let tables = match filling {
+            Filling::Mirror => "mirror_users, mirror_groups, memberships, due",
+            Filling::Plan => "changes, standing, review_items, waits",
+            Filling::Records => "people, links, outcomes",
+        };
+        self.db.measure(tables).await
     }
 }
 

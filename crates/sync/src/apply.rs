@@ -6,7 +6,7 @@ use crate::engine::Job;
 use crate::error::Result;
 use crate::plan::keep_rule_groups;
 use model::run::{RunKind, RunState};
-use store::Run;
+use store::{Filling, Run};
 
 /// Changes in memory at once; while they are written as many more are read.
 const BATCH: i64 = 1_000;
@@ -35,6 +35,9 @@ impl Job {
                 writing.progress(run, &progress).await?;
             }
             writing.commit().await?;
+            if done == written {
+                self.store.begun(Filling::Records, of).await?;
+            }
         }
         loop {
             let mut writing = self.store.write(&self.lease).await?;

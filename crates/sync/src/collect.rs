@@ -11,7 +11,7 @@ use model::run::{RunKind, RunState};
 use model::{SourceId, UserKey};
 use sources::SourceError;
 use std::collections::HashSet;
-use store::{FeedState, PageCommit};
+use store::{FeedState, Filling, PageCommit};
 use tokio::sync::mpsc;
 
 /// Absent users asked about at once.
@@ -119,6 +119,7 @@ impl Job {
 
     async fn read_pages(&mut self, feed: Feed, state: &FeedState) -> Result<()> {
         let mut pages = self.pages(feed, state);
+        let mut unmeasured = state.round == 1 && matches!(state.cursor, Cursor::Refresh);
         let mut page = pages.next().await?;
         while let Some(first) = page {
             let mut writing = self.store.write(&self.lease).await?;
@@ -134,6 +135,10 @@ impl Job {
                 writing.progress(self.run, &progress).await?;
             }
             writing.commit().await?;
+            // Nothing was known before a tenant's first round, and how much comes nobody says.
+            if std::mem::take(&mut unmeasured) {
+                self.store.begun(Filling::Mirror, i64::MAX).await?;
+            }
             page = pages.next().await?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use crate::ahead::{Ahead, ahead};
 use crate::error::Result;
 use model::RunId;
 use model::plan::Decision;
-use store::{Lease, Pass, Store, Writing};
+use store::{Filling, Lease, Pass, Store, Writing};
 use tokio::sync::mpsc;
 
 /// Users whose decisions are put into one transaction: long enough for speed, short enough (a fraction of a second) that others get
@@ -27,12 +27,14 @@ pub(crate) struct Keeping {
     lease: Lease,
     run: RunId,
     digest: String,
+    /// How many users are decided in all.
+    of: i64,
     under_way: Option<(mpsc::Sender<Batch>, Ahead<Result<()>>)>,
 }
 
 impl Keeping {
-    pub(crate) fn new(store: &Store, lease: &Lease, run: RunId, digest: &str) -> Self {
-        Self { store: store.clone(), lease: lease.clone(), run, digest: digest.to_owned(), under_way: None }
+    pub(crate) fn new(store: &Store, lease: &Lease, run: RunId, digest: &str, of: i64) -> Self {
+        Self { store: store.clone(), lease: lease.clone(), run, digest: digest.to_owned(), of, under_way: None }
     }
 
     /// Hands decisions over. Waits only while earlier ones are still being written.
@@ -47,7 +49,7 @@ impl Keeping {
             Some(under_way) => under_way,
             none => none.insert({
                 let (sender, receiver) = mpsc::channel(WAITING);
-                let writing = write(self.store.clone(), self.lease.clone(), self.run, self.digest.clone(), receiver);
+                let writing = write(self.store.clone(), self.lease.clone(), self.run, self.digest.clone(), self.of, receiver);
                 (sender, ahead(writing))
             }),
         };
@@ -70,8 +72,9 @@ impl Keeping {
     }
 }
 
-async fn write(store: Store, lease: Lease, run: RunId, digest: String, mut batches: mpsc::Receiver<Batch>) -> Result<()> {
+async fn write(store: Store, lease: Lease, run: RunId, digest: String, of: i64, mut batches: mpsc::Receiver<Batch>) -> Result<()> {
     let mut open: Option<(Writing, usize)> = None;
+    let mut unmeasured = true;
     while let Some(batch) = batches.recv().await {
         let (mut writing, mut users) = match open.take() {
             Some(open) => open,
@@ -86,6 +89,9 @@ async fn write(store: Store, lease: Lease, run: RunId, digest: String, mut batch
             open = Some((writing, users));
         } else {
             writing.commit().await?;
+            if std::mem::take(&mut unmeasured) {
+                store.begun(Filling::Plan, of).await?;
+            }
         }
     }
     match open {

@@ -64,7 +64,7 @@ impl Job {
         let relevant: Arc<HashSet<GroupKey>> = Arc::new(planner.relevant_groups().collect());
         let tenant = self.tenant.key;
         let of = self.store.due_count(tenant).await?;
-        let keeping = Keeping::new(&self.store, &self.lease, self.run, planner.digest());
+        let keeping = Keeping::new(&self.store, &self.lease, self.run, planner.digest(), of);
         let mut pass = Passes { planner: &planner, keeping, claims: Claims::default(), hash: PlanHash::new(), done: 0, of };
 
         let mut batch = self.store.due_linked(tenant, seq, UserKey(0), BATCH, &relevant).await?;

@@ -63,9 +63,10 @@ pub(super) struct Prepared {
 }
 
 pub(super) async fn pending(tx: &mut Tx, after: i64, to: i64, limit: i64) -> Result<Vec<Pending>> {
-    let sql = "SELECT c.id, c.user_id, u.source_id, c.person_id, c.person_version, c.kind, c.rule, c.removal, c.returns,
-            c.sets_username, c.manager_ref, c.set_values, c.link_after
-         FROM changes c LEFT JOIN mirror_users u ON u.id = c.user_id
+    // Looked up one by one and not joined: right after planning PostgreSQL does not know how large the plan is.
+    let sql = "SELECT c.id, c.user_id, (SELECT u.source_id FROM mirror_users u WHERE u.id = c.user_id), c.person_id,
+            c.person_version, c.kind, c.rule, c.removal, c.returns, c.sets_username, c.manager_ref, c.set_values, c.link_after
+         FROM changes c
          WHERE c.id > $1 AND c.id <= $2 ORDER BY c.id LIMIT $3";
     let mut rows = Vec::new();
     for row in tx.query(sql, values![after, to, limit]).await? {

@@ -50,7 +50,13 @@ impl Pool {
             }
             Err(error) => return Err(fault(error)),
         }
-        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE).connect_with(options).await;
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE);
+        // A statement is planned for the tables as they are: a plan kept from when a table was empty reads it from end to end for every
+        // batch of the first sync that fills it.
+        let pool = pool.after_connect(|connection, _| {
+            Box::pin(async move { connection.execute("SET plan_cache_mode = force_custom_plan").await.map(|_| ()) })
+        });
+        let pool = pool.connect_with(options).await;
         let pool = Self { pool: pool.map_err(fault)?, columns: Arc::default() };
         pool.learn_columns().await?;
         Ok(pool)
@@ -262,12 +268,13 @@ fn read_row(row: &PgRow) -> Result<Row> {
 fn translate(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len() + 32);
     let mut rest = sql;
-    while let Some(at) = rest.find("EACH_") {
+    while let Some(at) = rest.find("IN EACH_") {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let (word, kind) = if rest.starts_with("EACH_INT(") { ("EACH_INT(", "bigint") } else { ("EACH_TEXT(", "text") };
+        let (word, kind) = if rest.starts_with("IN EACH_INT(") { ("IN EACH_INT(", "bigint") } else { ("IN EACH_TEXT(", "text") };
         let end = rest.find(')').unwrap_or(rest.len() - 1);
-        out.push_str(&format!("(SELECT unnest({}::{kind}[]))", &rest[word.len()..end]));
+        // An array and not a subquery of it: with that, a table that is not measured yet would be read from end to end.
+        out.push_str(&format!("= ANY({}::{kind}[])", &rest[word.len()..end]));
         rest = &rest[end + 1..];
     }
     out.push_str(rest);

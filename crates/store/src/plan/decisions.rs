@@ -6,6 +6,7 @@ use crate::error::{Result, StoreError};
 use crate::lease::Lease;
 use crate::records::kind_code;
 use crate::records::links::Digests;
+use crate::writing::MANY;
 use crate::{Store, Writing, values};
 use model::plan::{Change, Decision, Outcome, Report, ReviewItem};
 use model::{Field, RunId, UserKey};
@@ -44,10 +45,6 @@ pub(super) const CHANGE: &[&str] = &[
     "stands_for",
 ];
 
-/// From so many due users on a read has changed the tables enough to measure them anew before planning, which takes a fraction of a
-/// second.
-const MANY_DUE: i64 = 10_000;
-
 /// How a manager who has no record yet stands in a change's new values.
 const MANAGER_REF: &str = "user:";
 
@@ -66,7 +63,7 @@ impl Store {
         let row = tx.query_opt(sql, values![run, lease.tenant, now, stretch(run).0]).await?;
         let row = row.ok_or_else(|| StoreError::missing("run", run))?;
         tx.commit().await?;
-        if self.due_count(lease.tenant).await? > MANY_DUE {
+        if self.due_count(lease.tenant).await? > MANY {
             self.db.measure("due, mirror_users, memberships, links, people").await?;
         }
         row.get(0)
