@@ -358,7 +358,8 @@ impl Wait {
 pub struct Weights {
     /// All changes of the plan.
     pub changes: i64,
-    /// Active, linked, non-archived records before the plan (ruling 80).
+    /// Active, linked, non-archived records before the plan (ruling 80). Not counted (0) for a plan without changes of a directory that
+    /// is not empty: nothing is weighed against it.
     pub linked: i64,
     /// Records removed in the last 24 hours, approved or not, that are not among `linked` any more: they count in the denominator
     /// of removals (rulings 80 and 110).

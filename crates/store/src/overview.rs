@@ -37,6 +37,14 @@ pub struct Overview {
 }
 
 impl Store {
+    /// Whether anybody of a tenant was decided on before.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Unavailable`].
+    pub async fn has_standing(&self, tenant: TenantKey) -> Result<bool> {
+        Ok(self.db.query_opt("SELECT 1 FROM standing WHERE tenant_id = $1 LIMIT 1", values![tenant]).await?.is_some())
+    }
+
     /// How a tenant's users are accounted for.
     ///
     /// # Errors

@@ -72,7 +72,14 @@ impl Keeping {
     }
 }
 
-async fn write(store: Store, lease: Lease, run: RunId, digest: String, of: i64, mut batches: mpsc::Receiver<Batch>) -> Result<()> {
+async fn write(
+    store: Store,
+    lease: Lease,
+    run: RunId,
+    digest: String,
+    of: i64,
+    mut batches: mpsc::Receiver<Batch>,
+) -> Result<()> {
     let mut open: Option<(Writing, usize)> = None;
     let mut unmeasured = true;
     while let Some(batch) = batches.recv().await {

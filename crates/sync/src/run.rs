@@ -423,7 +423,7 @@ impl Engine {
         let connection = self.store().connection(tenant.connection).await?;
         let source = self.source(&connection).await?;
         let select = policy.map(crate::plan::select).transpose()?.unwrap_or_default();
-        let planned_before = !self.store().standing_counts(tenant.key).await?.is_empty();
+        let planned_before = self.store().has_standing(tenant.key).await?;
         Ok(Job::new(self.clone(), tenant, lease.clone(), run, source, select, teller.clone(), planned_before))
     }
 

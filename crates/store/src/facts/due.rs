@@ -46,21 +46,26 @@ impl Store {
         relevant: &HashSet<GroupKey>,
     ) -> Result<Vec<UserFacts>> {
         let mut tx = self.db.read().await?;
-        // Counted no further than it matters: this is asked for every batch.
-        let count = "SELECT COUNT(*) FROM (SELECT 1 FROM due WHERE tenant_id = $1 LIMIT $2) AS counted";
-        let count = tx.query_opt(count, values![tenant, limit + 1]).await?;
-        let few = count.map_or(Ok(0), |row| row.get::<i64>(0))? <= limit;
-        // Few: look each up and sort. Many: walk the mirror's own order and stop at the limit, since sorting them all for every
-        // batch would be quadratic. SQLite joins in the order of a CROSS JOIN; PostgreSQL decides by its statistics.
-        let join = if few { "due d CROSS JOIN mirror_users u" } else { "mirror_users u CROSS JOIN due d" };
-        let sql = format!(
-            "SELECT u.id FROM {join}
-             WHERE d.user_id = u.id AND d.tenant_id = $1 AND u.tenant_id = $1 AND u.source_id > $2 AND d.seq <= $3
-               AND NOT EXISTS (SELECT 1 FROM links l WHERE l.user_id = u.id)
-             ORDER BY u.source_id LIMIT $4"
-        );
         let after = after.map_or("", SourceId::as_str);
-        let rows = tx.query(&sql, values![tenant, after, seq, limit]).await?;
+        // Told no further than it matters: this is asked for every batch.
+        let due = "SELECT user_id FROM due WHERE tenant_id = $1 AND seq <= $2 LIMIT $3";
+        let due = keys(&tx.query(due, values![tenant, seq, limit + 1]).await?)?;
+        let free = "NOT EXISTS (SELECT 1 FROM links l WHERE l.user_id = u.id)";
+        // Few: look each up and sort. Many: walk the mirror's own order and stop at the limit, since sorting them all for every
+        // batch would be quadratic; SQLite joins in the order of a CROSS JOIN, PostgreSQL decides by its statistics.
+        let rows = if i64::try_from(due.len()).unwrap_or(i64::MAX) <= limit {
+            let sql = format!(
+                "SELECT u.id FROM mirror_users u WHERE u.id IN EACH_INT($1) AND u.source_id > $2 AND {free} ORDER BY u.source_id"
+            );
+            tx.query(&sql, values![due, after]).await?
+        } else {
+            let sql = format!(
+                "SELECT u.id FROM mirror_users u CROSS JOIN due d
+                 WHERE d.user_id = u.id AND d.tenant_id = $1 AND u.tenant_id = $1 AND u.source_id > $2 AND d.seq <= $3 AND {free}
+                 ORDER BY u.source_id LIMIT $4"
+            );
+            tx.query(&sql, values![tenant, after, seq, limit]).await?
+        };
         facts(&mut tx, tenant, keys(&rows)?, Some(relevant)).await
     }
 
