@@ -96,7 +96,7 @@ impl Job {
     async fn plan_decided(&mut self, planner: &Planner, policy: &Policy) -> Result<Planned> {
         let keys = self.store.review_users(self.run).await?;
         let of = i64::try_from(keys.len()).unwrap_or(i64::MAX);
-        let keeping = Keeping::new(&self.store, &self.lease, self.run, planner.digest());
+        let keeping = Keeping::new(&self.store, &self.lease, self.run, planner.digest(), of);
         let mut pass = Passes { planner, keeping, claims: Claims::default(), hash: PlanHash::new(), done: 0, of };
         let users = self.store.user_facts(self.tenant.key, &keys).await?;
         let (linked, mut unlinked): (Vec<_>, Vec<_>) = users.into_iter().partition(|user| !user.links.is_empty());
