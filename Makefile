@@ -27,7 +27,7 @@ generate:     ## Write the generated files anew (openapi.json)
 	@scripts/setup
 	@scripts/generated --write
 
-bench:        ## Measure 10,000 and 100,000 users on both databases, beside the floor (release build, about 10 minutes)
+bench:        ## Measure 10,000 and 100,000 users on both databases, beside the floor, and what-if over them (release build, about 10 minutes)
 	@scripts/setup --tests
 	@scripts/bench
 

@@ -119,5 +119,17 @@ fn bench(program: &Path, name: &str, database: &str, users: u32) -> Result<()> {
     world.churn()?;
     let (some, requests) = world.sync()?;
     row("1 % changed", &some, requests, world::changes(&some), None);
+    for (what, cost, counts) in world.what_ifs()? {
+        row(what, &cost, 0, told, None);
+        let number = |name: &str| counts[name].as_i64().unwrap_or(-1);
+        println!(
+            "{:<31} first counts after {} ms, all after {} ms; {} affected, {} change",
+            "",
+            number("first_ms"),
+            number("took_ms"),
+            number("affected"),
+            number("changes")
+        );
+    }
     Ok(())
 }

@@ -16,6 +16,19 @@ fields: { email: { source: mail_or_upn } }
 guard: { max_removals: off, max_removal_share: off, max_rekeys: off, max_creates_share: off, max_agent_creates: off }
 ";
 
+/// Beside that, a rule with a filter, which everybody has to be asked about and some meet.
+const FEW: &str = "\
+rules:
+  - { id: some, order: 1, when: { filter: 'displayName.startsWith(\"A\")' }, then: { kind: contact, client: from_tenant, role: some } }
+  - { id: everyone, name: Everyone becomes a contact, order: 100, when: {}, then: { kind: contact, client: from_tenant } }
+";
+
+/// Beside that, a role for everybody: each record would change.
+const ALL: &str = "\
+rules:
+  - { id: everyone, name: Everyone becomes a contact, order: 100, when: {}, then: { kind: contact, client: from_tenant, role: all } }
+";
+
 /// A running simulator with one tenant, and the program's settings.
 pub struct World {
     program: std::path::PathBuf,
@@ -107,6 +120,20 @@ impl World {
         let cost = measure::of(self.command(&["sync", "bench", "--yes", "--json"])?)?;
         let requests = self.control("GET", "/stats", None)?["requests"].as_u64().unwrap_or_default();
         Ok((cost, requests))
+    }
+
+    /// What two drafts would do, measured: a new rule for some, and another role for all. Nothing is kept.
+    pub fn what_ifs(&self) -> Result<Vec<(&'static str, Cost, Value)>> {
+        let mut measured = Vec::new();
+        for (what, rules) in [("what-if: few", FEW), ("what-if: all", ALL)] {
+            let file = self.folder.path().join("draft.yaml");
+            std::fs::write(&file, format!("{POLICY}{rules}"))?;
+            let file = file.display().to_string();
+            let cost = measure::of(self.command(&["policy", "what-if", &file, "--json"])?)?;
+            let counts = serde_json::from_str(&cost.stdout).context("what-if's counts")?;
+            measured.push((what, cost, counts));
+        }
+        Ok(measured)
     }
 
     /// One percent of the users change.

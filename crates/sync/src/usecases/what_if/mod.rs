@@ -52,6 +52,10 @@ pub struct WhatIf {
     pub moves: Vec<MoveCount>,
     /// Tenants with anybody affected.
     pub tenants: Vec<TenantImpact>,
+    /// Milliseconds until there were first counts.
+    pub first_ms: Option<i64>,
+    /// Milliseconds so far.
+    pub took_ms: i64,
 }
 
 /// Affected users who would go the same way.
@@ -108,6 +112,12 @@ impl Engine {
     /// [`crate::Error::Policy`] with every fault of the document; the store's.
     pub async fn what_if(&self, scope: PolicyScope, text: &str, mut tell: impl FnMut(&WhatIf) + Send) -> Result<WhatIf> {
         let mut report = WhatIf::default();
+        let (began, clock) = (self.now(), self.clock().clone());
+        let mut tell = |report: &mut WhatIf| {
+            report.took_ms = clock.now_ms() - began;
+            report.first_ms = report.first_ms.or(Some(report.took_ms));
+            tell(report);
+        };
         let pairs = self.pairs(scope, text).await?;
         for (tenant, _, _) in &pairs {
             report.of += self.store().cuts(tenant.key, 1).await?.0;
@@ -119,7 +129,7 @@ impl Engine {
         report.complete = true;
         // Users who were never told of themselves are counted as there, and there is nothing to look at.
         report.looked_at = report.of;
-        tell(&report);
+        tell(&mut report);
         Ok(report)
     }
 
@@ -128,7 +138,7 @@ impl Engine {
         pair: &Pair,
         loaded: &Loaded,
         report: &mut WhatIf,
-        tell: &mut (impl FnMut(&WhatIf) + Send),
+        tell: &mut (impl FnMut(&mut WhatIf) + Send),
     ) -> Result<()> {
         let (store, tenant) = (self.store(), pair.tenant.key);
         let affected_before = report.affected;
