@@ -7,7 +7,7 @@ use crate::plan::ClientFound;
 use crate::reason::ReviewWhy;
 use crate::records::{Kind, Link, Person, Status};
 use crate::run::RunKind;
-use crate::{Attributes, ClientId, GroupKey, PersonId, SiteId, SourceId, TenantKey, UserKey};
+use crate::{Attributes, ClientId, Field, GroupKey, PersonId, SiteId, SourceId, TenantKey, UserKey};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -67,6 +67,8 @@ pub struct UserFacts {
     pub presence: Presence,
     /// The manager's source id.
     pub manager: Option<SourceId>,
+    /// Whether they are assigned to our enterprise application (C13); asked only where `scope.app_assigned` is on.
+    pub assigned: bool,
     /// Groups the user is a direct member of, at least those from which a group named by the policy can be reached.
     pub groups: Vec<GroupKey>,
     /// Records linked to the user, at most one live one per kind, with those sync archived.
@@ -158,6 +160,10 @@ pub struct Questions {
     pub users: BTreeSet<SourceId>,
     /// Which records are these (a person chose them)?
     pub records: BTreeSet<PersonId>,
+    /// Which non-archived records hold these values in these fields, folded as by [`crate::text::keys`] (matching keys, ruling 59)?
+    pub keys: BTreeSet<(Field, String)>,
+    /// Which sites of these clients have these names, folded (R04)?
+    pub sites: BTreeSet<(ClientId, String)>,
 }
 
 /// The answers.
@@ -171,18 +177,24 @@ pub struct Answers {
     pub users: HashMap<SourceId, Vec<(Kind, PersonId)>>,
     /// Records by id; one that does not exist is not here.
     pub records: HashMap<PersonId, Candidate>,
+    /// Records by field and folded value, in id order.
+    pub keys: HashMap<(Field, String), Vec<Candidate>>,
+    /// Sites by client and folded name.
+    pub sites: HashMap<(ClientId, String), SiteId>,
 }
 
 impl Answers {
     /// Every record that answers a question, some of them more than once.
     pub fn candidates(&self) -> impl Iterator<Item = &Candidate> {
-        let Self { addresses, usernames, users: _, records } = self;
-        addresses.values().chain(usernames.values()).flatten().chain(records.values())
+        let Self { addresses, usernames, users: _, records, keys, sites: _ } = self;
+        addresses.values().chain(usernames.values()).chain(keys.values()).flatten().chain(records.values())
     }
 
     /// Takes further answers in.
     pub fn extend(&mut self, other: Answers) {
-        let Self { addresses, usernames, users, records } = other;
+        let Self { addresses, usernames, users, records, keys, sites } = other;
+        self.keys.extend(keys);
+        self.sites.extend(sites);
         self.addresses.extend(addresses);
         self.usernames.extend(usernames);
         self.users.extend(users);

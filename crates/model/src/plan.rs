@@ -120,11 +120,23 @@ pub struct Change {
     pub link: Option<LinkState>,
     /// A user whose link to this record ends with this change (ruling 54).
     pub unlink: Option<UserKey>,
+    /// A site that does not exist yet and is found or made when the change is applied (R04): [`Change::set`] holds its name as `site`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_site: Option<NewSite>,
     /// What the guard weighs.
     pub effects: Effects,
     /// Names of what the record stands for beyond itself, if this takes it out of use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stands_for: Vec<String>,
+}
+
+/// A site to be found or made. Changes of one plan that mean the same site name it alike: as first seen (ruling 39).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct NewSite {
+    /// The client it belongs to.
+    pub client: ClientId,
+    /// Its name.
+    pub name: String,
 }
 
 /// What a change means to the guard, whatever its verb (ruling 8).
@@ -331,6 +343,10 @@ pub enum Wait {
     Username(String),
     /// A client by the reference a rule uses.
     Client(String),
+    /// A site by the reference a rule uses.
+    Site(String),
+    /// A value of a field that is a matching key: the field and the folded value.
+    Key(Field, String),
     /// A record of another user: a manager, or the one this user yields to.
     User(SourceId),
     /// The clock, milliseconds since 1970.
@@ -346,6 +362,8 @@ impl Wait {
             Wait::Address(key) => ("address", key.clone()),
             Wait::Username(key) => ("username", key.clone()),
             Wait::Client(key) => ("client", key.clone()),
+            Wait::Site(key) => ("site", key.clone()),
+            Wait::Key(field, key) => ("key", format!("{field}={key}")),
             Wait::User(id) => ("user", id.as_str().to_owned()),
             Wait::Until(ms) => ("until", ms.to_string()),
         }

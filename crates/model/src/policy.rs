@@ -513,6 +513,8 @@ impl Grace {
             Cause::Disabled => self.on_disabled,
             Cause::Missing => self.on_missing,
             Cause::Unmapped => self.on_unmapped,
+            // A role that makes agents inactive does so at once (ruling 103).
+            Cause::InactiveRole => 0,
         }
     }
 }

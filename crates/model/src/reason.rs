@@ -11,6 +11,8 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
+    /// A role makes the agent inactive (R10).
+    InactiveRole,
     /// In scope of no rule any more, or out of scope.
     Unmapped,
     /// `accountEnabled` is false.
@@ -26,6 +28,7 @@ impl Cause {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Cause::InactiveRole => "inactive_role",
             Cause::Unmapped => "unmapped",
             Cause::Disabled => "disabled",
             Cause::Missing => "missing",
@@ -37,6 +40,7 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Cause::InactiveRole => "their role makes agents inactive",
             Cause::Unmapped => "no rule selects them any more",
             Cause::Disabled => "disabled in Entra",
             Cause::Missing => "no longer in Entra",
@@ -104,6 +108,35 @@ pub enum Reason {
     },
     /// No enabled rule selects this user.
     NoRule,
+    /// A group gives the role in the place of the rule's (R07).
+    RoleByGroup {
+        /// The role.
+        role: String,
+        /// The group.
+        group: String,
+        /// The mapping.
+        mapping: RuleId,
+    },
+    /// Entra holds no manager and no group gives a role (R08).
+    RoleWithoutManager {
+        /// The role.
+        role: String,
+    },
+    /// The role makes an agent inactive (R10).
+    InactiveRole {
+        /// The role.
+        role: String,
+    },
+    /// The site of this name is created with the change (R04).
+    SiteCreated {
+        /// The name.
+        name: String,
+    },
+    /// A filter or value of the policy cannot be computed for this user, who is left as they are (ruling 38).
+    Unevaluable {
+        /// Which one and why, in a sentence.
+        detail: String,
+    },
     /// Already linked: the link holds.
     Linked {
         /// The record.
@@ -342,6 +375,15 @@ impl fmt::Display for Reason {
                 write!(f, "Rule \"{rule}\" matched too and lost: {by}.")
             }
             Reason::NoRule => f.write_str("No enabled rule selects this user."),
+            Reason::RoleByGroup { role, group, mapping } => {
+                write!(f, "The group \"{group}\" gives the role {role} (role mapping \"{mapping}\").")
+            }
+            Reason::RoleWithoutManager { role } => {
+                write!(f, "Entra holds no manager and no group gives a role, so the role is {role}.")
+            }
+            Reason::InactiveRole { role } => write!(f, "The role {role} makes an agent inactive."),
+            Reason::SiteCreated { name } => write!(f, "The site \"{name}\" does not exist yet and is created."),
+            Reason::Unevaluable { detail } => f.write_str(detail),
             Reason::Linked { record } => write!(f, "Linked to record {record} before; a link holds."),
             Reason::Matched { key, value, record, also } => {
                 write!(f, "Matched record {record} by {key}: {value}.")?;
@@ -437,17 +479,20 @@ impl Reason {
     pub fn stage(&self) -> Stage {
         match self {
             Reason::OutOfScope { .. } | Reason::LicencesUnknown => Stage::Scope,
-            Reason::RuleWon { .. } | Reason::RuleLost { .. } | Reason::NoRule => Stage::Rule,
+            Reason::RuleWon { .. } | Reason::RuleLost { .. } | Reason::NoRule | Reason::Unevaluable { .. } => Stage::Rule,
+            Reason::RoleByGroup { .. } | Reason::RoleWithoutManager { .. } => Stage::Rule,
             Reason::Linked { .. } | Reason::Matched { .. } | Reason::NoMatch { .. } | Reason::LinkMoved { .. } => Stage::Match,
             Reason::ChosenRecord { .. } | Reason::ChosenNew => Stage::Match,
             Reason::Kept { .. }
             | Reason::Defaulted { .. }
             | Reason::UpToDate
+            | Reason::SiteCreated { .. }
             | Reason::UsernameTaken { .. }
             | Reason::DomainAppended { .. } => Stage::Fields,
             Reason::Removal { .. }
             | Reason::Ignored { .. }
             | Reason::Returned { .. }
+            | Reason::InactiveRole { .. }
             | Reason::PersonsDecision
             | Reason::Exempt
             | Reason::Reverts { .. }

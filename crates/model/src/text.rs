@@ -19,6 +19,22 @@ pub fn fold(text: &str) -> String {
     caseless::default_case_fold_str(&text.nfc().collect::<String>()).nfc().collect()
 }
 
+/// The keys under which a field's value is found by matching (ruling 59): a text, number or truth value folded, each of a list's by
+/// itself; none for what is empty or has parts.
+#[must_use]
+pub fn keys(value: &Value) -> Vec<String> {
+    let one = |value: &Value| match value {
+        Value::String(s) => Some(fold(s)),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        _ => None,
+    };
+    let keys = match value {
+        Value::Array(items) => items.iter().filter_map(one).collect(),
+        value => one(value).into_iter().collect::<Vec<_>>(),
+    };
+    keys.into_iter().filter(|key| !key.is_empty()).collect()
+}
+
 /// NFC of a trimmed text: how names of groups, sites and clients are compared where case counts (ruling 35).
 #[must_use]
 pub fn nfc(text: &str) -> String {

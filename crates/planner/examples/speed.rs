@@ -163,5 +163,6 @@ fn made(n: i64) -> UserFacts {
         links: Vec::new(),
         review: None,
         resolutions: Vec::new(),
+        assigned: false,
     }
 }

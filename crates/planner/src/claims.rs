@@ -5,10 +5,11 @@
 //! best first and their old one last; a name takes the lowest object id, and gives in to one who has to keep it. The outcome
 //! does not depend on the order of proposals, so swaps and chains work and two runs never disagree (rulings 52, 53, 55, 123).
 
+use crate::managers::{Manager, Managers};
 use model::attributes::Hash;
-use model::plan::Wait;
+use model::plan::{Change, Wait};
 use model::reason::Cause;
-use model::{ClientId, Kind, PersonId, SourceId, UserKey};
+use model::{ClientId, Kind, PersonId, SourceId, UserKey, text};
 use std::collections::{HashMap, HashSet};
 
 /// The claims of a run so far.
@@ -25,6 +26,9 @@ pub struct Claims {
     created: HashMap<Hash, u32>,
     linked: HashMap<PersonId, u32>,
     retired: HashMap<PersonId, Cause>,
+    /// Sites that this plan makes, by client and folded name.
+    sites: HashMap<(ClientId, String), Site>,
+    managers: Managers,
     again: HashSet<UserKey>,
     /// Users in review, with what they wait for.
     blocked: Vec<(UserKey, Vec<Wait>)>,
@@ -75,6 +79,14 @@ pub(crate) struct Taken {
     user: u32,
 }
 
+/// A site that is to be made, called as its first user has it.
+#[derive(Debug)]
+struct Site {
+    name: String,
+    first: u32,
+    users: Vec<u32>,
+}
+
 /// Who stands in the way of a username.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Holder {
@@ -115,6 +127,9 @@ impl Claims {
             // Those are decided anew, and say anew what blocks them.
             self.blocked.retain(|(user, _)| !self.again.contains(user));
         }
+        for user in self.managers.mistaken() {
+            self.again.insert(self.users[user as usize].1);
+        }
         let again = std::mem::take(&mut self.again);
         let mut again: Vec<(&SourceId, UserKey)> =
             again.iter().map(|key| (&self.users[self.places[key] as usize].0, *key)).collect();
@@ -125,6 +140,12 @@ impl Claims {
     /// Whether [`Claims::settle`] has been: from then on what is claimed is certain.
     pub(crate) fn settled(&self) -> bool {
         self.settled
+    }
+
+    /// Everybody who is due was decided at least once: managers who have no record by now get none in this plan. To be said before
+    /// the last settling.
+    pub fn everyone_decided(&mut self) {
+        self.managers.close();
     }
 
     /// Has a user decided again after settling.
@@ -231,7 +252,9 @@ impl Claims {
 
     /// Who stands in the way of a wish, given what is settled and taken so far.
     pub(crate) fn holder(&self, user: UserKey, wish: &Wish) -> Option<Holder> {
-        let stays = wish.holders.iter().find(|(p, _)| !self.gives_up(*p, wish.key));
+        // A record that this plan ties to the same user is their own: it is not in their way (ruling 45).
+        let is_own = |p: &PersonId| self.linked.get(p).is_some_and(|by| self.users[*by as usize].1 == user);
+        let stays = wish.holders.iter().find(|(p, _)| !self.gives_up(*p, wish.key) && !is_own(p));
         if let Some((record, other)) = stays {
             return Some(Holder { record: Some(*record), user: other.clone(), created: false });
         }
@@ -396,6 +419,53 @@ impl Claims {
     /// Whether a record gives a suffixed name up.
     pub(crate) fn is_freed(&self, name: Hash, person: PersonId) -> bool {
         self.freed.contains(&(name, person))
+    }
+
+    // Sites and managers.
+
+    /// What a new site is called: as the user with the lowest object id has it (ruling 39).
+    pub(crate) fn site_name<'s>(&'s self, client: ClientId, key: &str, id: &SourceId, own: &'s str) -> &'s str {
+        match self.sites.get(&(client, key.to_owned())) {
+            Some(site) if self.id_of(site.first) < id => &site.name,
+            _ => own,
+        }
+    }
+
+    /// This plan makes a site for a user. Whoever called it otherwise is decided again.
+    pub(crate) fn make_site(&mut self, client: ClientId, name: &str, user: UserKey, id: &SourceId) {
+        let place = self.place(user, id);
+        let key = (client, text::fold(name));
+        let site = self.sites.entry(key).or_insert_with(|| Site { name: name.to_owned(), first: place, users: Vec::new() });
+        if *id < self.users[site.first as usize].0 {
+            site.first = place;
+            if site.name != name {
+                name.clone_into(&mut site.name);
+                self.again.extend(site.users.iter().map(|user| self.users[*user as usize].1));
+            }
+        }
+        site.users.push(place);
+    }
+
+    /// What a user's manager comes to.
+    pub(crate) fn manager(&self, id: &SourceId, told: &[(Kind, PersonId)]) -> Manager {
+        self.managers.of(id, told)
+    }
+
+    /// A user was decided with this manager.
+    pub(crate) fn ask_manager(
+        &mut self,
+        user: UserKey,
+        own: &SourceId,
+        manager: &SourceId,
+        told: &[(Kind, PersonId)],
+    ) -> Manager {
+        let place = self.place(user, own);
+        self.managers.ask(place, manager, told)
+    }
+
+    /// A decision makes records for its user, or takes them: their reports may look for them.
+    pub(crate) fn note_records(&mut self, id: &SourceId, changes: &[Change]) {
+        self.managers.note(id, changes);
     }
 
     /// This plan takes a record out of use because its user is gone: it is a candidate for somebody else (rulings 54 and 55).

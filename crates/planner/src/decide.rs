@@ -1,23 +1,27 @@
 //! The planner itself: what is compiled once for a run, and the way of one user through scope and rules to one of two doors, for
 //! users who have a record and for users who have none.
 
-use crate::claims::Claims;
-use crate::groups::Reach;
+use crate::boards::Boards;
+use crate::claims::{Claims, Readdressed};
+use crate::groups::{Known, Reach};
+use crate::keys::{self, MatchKeys};
 use crate::lifecycle;
+use crate::managers::Manager;
 use crate::matching;
 use crate::merge::Mappings;
+use crate::roles::Roles;
 use crate::rules::{Chosen, Rules, Won};
 use crate::scope::{self, ScopeCheck};
-use crate::standing;
+use crate::source::Fault;
 use crate::username;
 use model::directory::Presence;
 use model::facts::{Answers, Choice, Linked, Questions, TenantFacts, UserFacts};
-use model::plan::{Decision, LinkState, Outcome, ReviewItem, Standing};
-use model::policy::{PerKind, Policy, Rule};
+use model::plan::{Change, Decision, LinkState, Outcome, Report, ReportWhy, ReviewItem, Standing, Wait};
+use model::policy::{GroupRef, PerKind, Policy, Rule};
 use model::reason::{Cause, Reason, ReviewWhy};
 use model::records::{Deactivated, Person};
 use model::run::RunKind;
-use model::{GroupKey, Kind, RuleId, SourceId, Status, text};
+use model::{Field, Fields, GroupKey, Kind, RuleId, SourceId, Status, text};
 use std::borrow::Cow;
 
 /// A policy made ready for one tenant and one run.
@@ -27,8 +31,11 @@ pub struct Planner {
     digest: String,
     pub(crate) tenant: TenantFacts,
     pub(crate) rules: Rules,
+    pub(crate) roles: Roles,
+    pub(crate) boards: Boards,
     pub(crate) scope: ScopeCheck,
     pub(crate) mappings: PerKind<Mappings>,
+    pub(crate) match_keys: PerKind<MatchKeys>,
 }
 
 /// A rule's groups as the mirror holds them: what is compared with the last applied run to see what was lost (ruling 83).
@@ -46,13 +53,15 @@ pub struct NamedGroup {
 pub(crate) enum Selection<'a> {
     Rule(Won<'a>),
     Excluded(Cow<'a, str>),
+    /// A filter cannot be computed for this user, who is left as they are (ruling 38).
+    Fault(Fault),
 }
 
 impl Selection<'_> {
     pub(crate) fn rule(&self) -> Option<&Rule> {
         match self {
             Selection::Rule(won) => Some(&won.compiled.rule),
-            Selection::Excluded(_) => None,
+            Selection::Excluded(_) | Selection::Fault(_) => None,
         }
     }
 }
@@ -65,10 +74,19 @@ impl Planner {
     /// policy's, kept for the plan's hash.
     #[must_use]
     pub fn new(policy: &Policy, digest: &str, tenant: TenantFacts) -> Self {
+        let known = Known::new(&tenant);
+        let (roles, boards) = (Roles::new(policy, &known), Boards::new(policy, &known));
+        let more: Vec<GroupKey> = roles.groups().chain(boards.groups()).collect();
         Self {
-            rules: Rules::new(policy, &tenant),
+            rules: Rules::new(policy, &tenant, known, more),
+            roles,
+            boards,
             scope: ScopeCheck::new(policy, &tenant),
             mappings: PerKind { agent: Mappings::new(policy, Kind::Agent), contact: Mappings::new(policy, Kind::Contact) },
+            match_keys: PerKind {
+                agent: MatchKeys::new(policy, Kind::Agent, &tenant.domain),
+                contact: MatchKeys::new(policy, Kind::Contact, &tenant.domain),
+            },
             policy: policy.clone(),
             digest: digest.to_owned(),
             tenant,
@@ -102,7 +120,7 @@ impl Planner {
         self.rules.reach()
     }
 
-    /// The groups that enabled rules name, each with what the mirror holds of it.
+    /// The groups that enabled rules and role mappings name, each with what the mirror holds of it.
     #[must_use]
     pub fn named_groups(&self) -> Vec<NamedGroup> {
         let find = |keys: &[GroupKey], meets: &dyn Fn(&model::facts::GroupFacts) -> bool| {
@@ -120,7 +138,24 @@ impl Planner {
                 named.push(NamedGroup { rule: rule.id.clone(), reference: name.clone(), groups });
             }
         }
+        for (mapping, groups) in self.roles.named() {
+            let reference = match &mapping.group {
+                GroupRef::Id(id) => id.to_string(),
+                GroupRef::Name(name) => name.clone(),
+            };
+            let rule = RuleId(format!("role_mappings/{}", mapping.id));
+            named.push(NamedGroup { rule, reference, groups: groups.to_vec() });
+        }
         named
+    }
+
+    /// The record's fields, beside addresses and usernames, that users are matched by: what [`Questions::keys`] asks for.
+    #[must_use]
+    pub fn key_fields(&self) -> Vec<Field> {
+        let mut fields: Vec<Field> = self.match_keys.agent.fields().chain(self.match_keys.contact.fields()).collect();
+        fields.sort();
+        fields.dedup();
+        fields
     }
 
     /// What must be known to decide these users.
@@ -132,8 +167,12 @@ impl Planner {
             for kind in won.compiled.rule.then.kind.kinds() {
                 let linked = live(user).find(|l| l.person.kind == *kind);
                 if linked.is_none() {
-                    questions.addresses.extend(matching::keys(user));
+                    self.match_keys.of(*kind).ask(user, &mut questions);
                     questions.usernames.extend(Self::former_names(user, *kind).map(|name| text::fold(&name)));
+                }
+                questions.sites.extend(Self::asked_site(user, &won, *kind));
+                if self.mappings.of(*kind).maps_manager() {
+                    questions.users.extend(user.manager.clone());
                 }
                 if let Some(Choice::Link(record)) = user.chosen(*kind) {
                     questions.records.insert(record);
@@ -153,14 +192,17 @@ impl Planner {
     /// The bookkeeping of a record that counts as applied with what Entra holds of its user now, so that every difference is a local
     /// edit (ruling 14): for records that come into the house linked already.
     #[must_use]
-    pub fn adopt(&self, user: &UserFacts, person: &Person, deactivated_by_sync: bool) -> LinkState {
+    pub fn adopt(&self, user: &UserFacts, person: &Person, deactivated_by_sync: bool, answers: &Answers) -> LinkState {
         let selection = self.select(user);
         let kind = person.kind;
+        // Nothing is made along with it: a manager has a record by now, or none.
+        let mut claims = Claims::default();
+        claims.everyone_decided();
         let mut state = match &selection {
-            Selection::Rule(won) if won.compiled.rule.then.kind.kinds().contains(&kind) => match won.compiled.place(kind) {
-                Ok(place) => self.booking(user, kind, &standing::Standing { rule: &won.compiled.rule, place }),
-                Err(_) => LinkState::default(),
-            },
+            Selection::Rule(won) if won.compiled.rule.then.kind.kinds().contains(&kind) => {
+                let standing = self.standing(user, won, kind, answers, &claims);
+                standing.map_or_else(|_| LinkState::default(), |standing| self.booking(user, kind, &standing))
+            }
             _ => LinkState::default(),
         };
         let enabled = scope::is_enabled(user);
@@ -181,13 +223,67 @@ impl Planner {
     /// Decides these users, each exactly once.
     pub fn decide(&self, users: &[UserFacts], answers: &Answers, claims: &mut Claims) -> Vec<Decision> {
         let mut decide = |user| {
-            let decision = self.decide_one(user, answers, claims);
+            let mut decision = self.decide_one(user, answers, claims);
             if decision.review.is_some() {
                 claims.block(decision.user, &decision.source_id, &decision.waits);
             }
+            self.note(user, &mut decision, answers, claims);
             decision
         };
         users.iter().map(&mut decide).collect()
+    }
+
+    /// Notes what others may look for: sites and records that are made. And whom this user looks for: the manager, who is asked for
+    /// once more when they turn out to have a record after all (ruling 11).
+    fn note(&self, user: &UserFacts, decision: &mut Decision, answers: &Answers, claims: &mut Claims) {
+        for site in decision.changes.iter().filter_map(|c| c.new_site.as_ref()) {
+            claims.make_site(site.client, &site.name, user.key, &user.id);
+        }
+        decision.changes.iter().for_each(|change| self.note_keys(user, change, claims));
+        if !self.mappings.agent.maps_manager() && !self.mappings.contact.maps_manager() {
+            return;
+        }
+        claims.note_records(&user.id, &decision.changes);
+        let rule = self.policy.rules.iter().find(|rule| decision.standing.rule.as_ref() == Some(&rule.id));
+        let maps = rule.is_some_and(|r| r.then.kind.kinds().iter().any(|kind| self.mappings.of(*kind).maps_manager()));
+        let looks = maps && decision.standing.outcome == Outcome::Synced;
+        let Some(manager) = user.manager.as_ref().filter(|_| looks) else { return };
+        let told = answers.users.get(manager).map(Vec::as_slice).unwrap_or_default();
+        if claims.ask_manager(user.key, &user.id, manager, told) == Manager::Unresolved {
+            decision.waits.push(Wait::User(manager.clone()));
+            decision.reports.push(Report {
+                user: user.key,
+                source_id: user.id.clone(),
+                field: Some(Field::MANAGER),
+                why: ReportWhy::UnresolvedManager,
+                detail: "manager: the manager has no record yet, so the field stays empty until they have.".to_owned(),
+            });
+        }
+    }
+
+    /// Tells the claims which values of matching keys a record gives up and takes, as it is told of addresses (ruling 55).
+    fn note_keys(&self, user: &UserFacts, change: &Change, claims: &mut Claims) {
+        let Some(person) = change.record else { return };
+        let kind = change.kind;
+        for field in self.match_keys.of(kind).fields().filter(|field| change.set.contains_key(field)) {
+            let of = |fields: &Fields| fields.get(&field).map(|value| keys::hashes(&field, value)).unwrap_or_default();
+            let (released, taken) = (of(&change.before), of(&change.set));
+            claims.readdress(user.key, &user.id, Readdressed { person, kind, client: None, released, taken });
+        }
+    }
+
+    /// A decision for a user for whom the policy cannot be computed: nothing is done, and that is said (ruling 38).
+    pub(crate) fn left_as_is(user: &UserFacts, fault: &Fault) -> Decision {
+        let mut decision = Decision::plain(user, Standing { outcome: Outcome::Failed, excluded_by: None, rule: None });
+        decision.reasons.push(Reason::Unevaluable { detail: fault.detail.clone() });
+        decision.reports.push(Report {
+            user: user.key,
+            source_id: user.id.clone(),
+            field: None,
+            why: ReportWhy::Error,
+            detail: fault.detail.clone(),
+        });
+        decision
     }
 
     fn decide_one(&self, user: &UserFacts, answers: &Answers, claims: &mut Claims) -> Decision {
@@ -207,11 +303,17 @@ impl Planner {
 
     /// The same where it is known otherwise whether the user has a record.
     pub(crate) fn select_as(&self, user: &UserFacts, linked: bool) -> Selection<'_> {
-        if let Some(name) = self.scope.excluded_by(&user.attributes) {
-            return Selection::Excluded(name);
+        match self.scope.excluded_by(user) {
+            Ok(None) => {}
+            Ok(Some(name)) => return Selection::Excluded(name),
+            Err(fault) => return Selection::Fault(fault),
         }
         let disabled = !linked && !scope::is_enabled(user) && !self.scope.creates_disabled();
-        match self.rules.choose(user, scope::is_guest(&user.attributes)) {
+        let chosen = match self.rules.choose(user, scope::is_guest(&user.attributes)) {
+            Ok(chosen) => chosen,
+            Err(fault) => return Selection::Fault(fault),
+        };
+        match chosen {
             Chosen::GuestsExcluded => Selection::Excluded(Cow::Borrowed("guests")),
             _ if disabled => Selection::Excluded(Cow::Borrowed("disabled")),
             Chosen::Won(won) => Selection::Rule(won),
@@ -225,6 +327,7 @@ impl Planner {
         match selection {
             Selection::Excluded(by) if by == NO_RULE => reasons.push(Reason::NoRule),
             Selection::Excluded(by) => reasons.push(Reason::OutOfScope { by: by.clone().into_owned() }),
+            Selection::Fault(fault) => reasons.push(Reason::Unevaluable { detail: fault.detail.clone() }),
             Selection::Rule(won) => {
                 self.scope.explain(&mut reasons);
                 self.rules.explain(won, &mut reasons);

@@ -1,7 +1,8 @@
 //! Whether a value fits its field: form, length, and when two values are no difference (rulings 46, 63 and 66).
 
-use crate::source::Yield;
+use crate::source::{Fault, Yield};
 use model::address::{self, AddressKey};
+use model::expression::Unevaluable;
 use model::plan::ReportWhy;
 use model::records::Person;
 use model::{Field, Value, text};
@@ -75,6 +76,7 @@ pub(crate) fn fit<'a>(
             Yield::Text(s) => vec![s],
             Yield::Texts(items) => items,
             Yield::Other(_) => return (Err(malformed(field, "it is not a list of e-mail addresses")), None),
+            Yield::Fault(why) => return (Err(fault(field, &why)), None),
         };
         return fit_emails(field, limit, &items);
     }
@@ -86,10 +88,11 @@ pub(crate) fn fit<'a>(
             None => Ok(Some(Wanted::Texts(items.into_iter().map(Cow::into_owned).collect()))),
         },
         Yield::Texts(_) => Err(malformed(field, "Entra holds a list where one value is needed; map one of its elements")),
-        Yield::Other(value) if form == Form::Any => Ok(Some(Wanted::Other(Cow::Borrowed(value)))),
-        Yield::Other(value @ (Value::Bool(_) | Value::Number(_))) => {
+        Yield::Other(value) if form == Form::Any => Ok(Some(Wanted::Other(value))),
+        Yield::Other(value) if value.is_boolean() || value.is_number() => {
             fit_text(field, form, limit, Cow::Owned(value.to_string())).map(Some)
         }
+        Yield::Fault(why) => Err(fault(field, &why)),
         Yield::Other(_) => Err(malformed(field, "Entra holds a structure where one value is needed; map one of its parts")),
     };
     (fitted, None)
@@ -143,6 +146,10 @@ fn check(field: &Field, limit: Option<usize>, value: &str) -> Result<(), Unfit> 
         }
     }
     Ok(())
+}
+
+fn fault(field: &Field, why: &Unevaluable) -> Unfit {
+    Unfit { why: ReportWhy::Error, detail: Fault::of_value(field.as_str(), why).detail }
 }
 
 fn malformed(field: &Field, what: &str) -> Unfit {

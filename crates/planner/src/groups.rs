@@ -1,8 +1,81 @@
-//! Nested membership: from which groups the groups that rules name can be reached. Built once for a run; cycles survive.
+//! The groups a policy names, and nested membership: from which groups those can be reached. Built once for a run; cycles survive.
 
-use model::GroupKey;
-use model::facts::TenantFacts;
+use model::facts::{GroupFacts, TenantFacts};
+use model::policy::GroupRef;
+use model::{GroupKey, SourceId, text};
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet, VecDeque};
+
+/// The age of "matched without a group": after every group (ruling 37).
+pub(crate) const NO_GROUP: i128 = i128::MAX;
+
+/// The age of a group whose date is unknown: younger than every known date, older than no group at all (ruling 37).
+const UNKNOWN_DATE: i128 = i128::MAX - 1;
+
+/// The named groups a user is in, each with the user's own group that leads there.
+pub(crate) type MemberOf = Vec<(GroupKey, GroupKey)>;
+
+/// The tenant's groups by what a policy calls them.
+#[derive(Debug)]
+pub(crate) struct Known {
+    facts: HashMap<GroupKey, GroupFacts>,
+    by_id: HashMap<SourceId, GroupKey>,
+    by_name: HashMap<String, Vec<GroupKey>>,
+}
+
+impl Known {
+    pub(crate) fn new(tenant: &TenantFacts) -> Self {
+        let mut by_name: HashMap<String, Vec<GroupKey>> = HashMap::new();
+        for group in &tenant.groups {
+            by_name.entry(text::nfc(&group.name)).or_default().push(group.key);
+        }
+        Self {
+            facts: tenant.groups.iter().map(|g| (g.key, g.clone())).collect(),
+            by_id: tenant.groups.iter().map(|g| (g.id.clone(), g.key)).collect(),
+            by_name,
+        }
+    }
+
+    /// The group of an object id.
+    pub(crate) fn by_id(&self, id: &SourceId) -> Option<GroupKey> {
+        self.by_id.get(id).copied()
+    }
+
+    /// All groups of an exact name, after NFC and trim (ruling 35).
+    pub(crate) fn by_name(&self, name: &str) -> &[GroupKey] {
+        self.by_name.get(&text::nfc(name)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The groups a mapping means.
+    pub(crate) fn named(&self, group: &GroupRef) -> Vec<GroupKey> {
+        match group {
+            GroupRef::Id(id) => self.by_id(id).into_iter().collect(),
+            GroupRef::Name(name) => self.by_name(name).to_vec(),
+        }
+    }
+
+    /// A group's name.
+    pub(crate) fn name(&self, group: GroupKey) -> Option<&str> {
+        self.facts.get(&group).map(|f| f.name.as_str())
+    }
+
+    /// When a group was created, in a form in which the older is the lower.
+    pub(crate) fn age(&self, group: GroupKey) -> i128 {
+        self.facts.get(&group).and_then(|g| g.created).unwrap_or(UNKNOWN_DATE)
+    }
+
+    /// The older of two groups is the lower; of two of one age that with the lower id.
+    pub(crate) fn older(&self, a: GroupKey, b: GroupKey) -> Ordering {
+        let id = |g| self.facts.get(&g).map(|f| &f.id);
+        self.age(a).cmp(&self.age(b)).then_with(|| id(a).cmp(&id(b)))
+    }
+
+    /// The oldest of these groups in which a user is (ruling 36).
+    pub(crate) fn oldest_of(&self, groups: &[GroupKey], member_of: &MemberOf) -> Option<GroupKey> {
+        let hits = groups.iter().copied().filter(|g| member_of.iter().any(|(named, _)| named == g));
+        hits.min_by(|a, b| self.older(*a, *b))
+    }
+}
 
 /// From a direct membership to the named groups it leads to.
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 //! Hints for whoever decides about a review item: how alike names are, and who signed in when. They never decide anything (M06).
 
-use crate::matching;
+use crate::source;
+use model::address::AddressKey;
 use model::facts::{Answers, Candidate, UserFacts};
 use model::reason::Reason;
 use model::records::Person;
@@ -30,7 +31,8 @@ pub(crate) fn hints(user: &UserFacts, candidates: &[PersonId], evidence: &[Reaso
 
 /// A candidate among what this user's own questions were answered with.
 fn find<'a>(user: &UserFacts, id: PersonId, evidence: &[Reason], answers: &'a Answers) -> Option<&'a Person> {
-    let by_address = matching::keys(user).filter_map(|key| answers.addresses.get(&key)).flatten();
+    let own = source::match_addresses(&user.attributes).filter_map(|(_, address)| AddressKey::of(&address));
+    let by_address = own.filter_map(|key| answers.addresses.get(&key)).chain(answers.keys.values()).flatten();
     let by_username = evidence.iter().filter_map(|reason| match reason {
         Reason::UsernameTaken { username, .. } => answers.usernames.get(&text::fold(username)),
         _ => None,

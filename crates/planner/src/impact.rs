@@ -157,6 +157,7 @@ impl<'p> Impact<'p> {
 fn same(before: &Selection<'_>, after: &Selection<'_>) -> bool {
     match (before, after) {
         (Selection::Excluded(a), Selection::Excluded(b)) => a == b,
+        (Selection::Fault(a), Selection::Fault(b)) => a == b,
         (Selection::Rule(a), Selection::Rule(b)) => {
             let (a, b) = (a.compiled, b.compiled);
             let places = [Kind::Agent, Kind::Contact].into_iter().all(|kind| a.place(kind) == b.place(kind));
@@ -169,6 +170,7 @@ fn same(before: &Selection<'_>, after: &Selection<'_>) -> bool {
 fn stand(selection: &Selection<'_>) -> Stand {
     match selection {
         Selection::Excluded(by) => Stand::Out(by.clone().into_owned()),
+        Selection::Fault(_) => Stand::Out("error".to_owned()),
         Selection::Rule(won) => Stand::Rule(won.compiled.rule.id.0.clone()),
     }
 }

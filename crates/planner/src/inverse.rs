@@ -123,6 +123,8 @@ pub fn of(done: &Done<'_>, names: &ArchivedNames) -> Result<Change, Left> {
         stands_for: if removal { stands_for(record) } else { Vec::new() },
         set,
         link,
+        // What sync put in its place has been there before.
+        new_site: None,
         unlink,
         effects,
     })

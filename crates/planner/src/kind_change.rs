@@ -4,7 +4,7 @@
 use crate::claims::Claims;
 use crate::decide::{Planner, Selection, is_gone, live};
 use crate::linked::taken;
-use crate::matching::{self, Match};
+use crate::matching::Match;
 use crate::merge::{Draft, Moment};
 use crate::rules::Won;
 use crate::standing::Standing;
@@ -15,7 +15,7 @@ use model::attributes::Hash;
 use model::facts::{Answers, Candidate, Choice, Linked, Questions, UserFacts};
 use model::plan::{Change, Decision, Effects, LinkState, ReportWhy, Verb};
 use model::policy::OnKindChange;
-use model::reason::{Cause, Reason};
+use model::reason::Reason;
 use model::records::{Deactivated, Link, Person};
 use model::{Field, Kind, Status, UserKey, Value, text};
 
@@ -149,7 +149,8 @@ impl Planner {
                 questions.addresses.extend(email.and_then(|n| AddressKey::of(&suffixed(n, counter))));
             }
         };
-        let found = answers.addresses.values().flatten().any(|c| c.person.status != Status::Archived && archives(c.person.kind));
+        let mut told = answers.addresses.values().chain(answers.keys.values()).chain(answers.usernames.values()).flatten();
+        let found = told.any(|c| c.person.status != Status::Archived && archives(c.person.kind));
         for user in users.iter().filter(|u| !is_gone(u)) {
             let mut extras = live(user).map(|l| &l.person).filter(|p| archives(p.kind)).peekable();
             if extras.peek().is_none() && !found {
@@ -159,7 +160,8 @@ impl Planner {
             let kinds = won.compiled.rule.then.kind.kinds();
             extras.filter(|p| !kinds.contains(&p.kind)).for_each(&mut ask);
             if let ([kind], true) = (kinds, found) {
-                let met = matching::keys(user).filter_map(|key| answers.addresses.get(&key)).flatten();
+                let probes = self.match_keys.of(*kind).probes(user).unwrap_or_default();
+                let met = probes.iter().flat_map(|probe| probe.candidates(answers));
                 let other = met.filter(|c| c.person.kind != *kind && archives(c.person.kind) && c.usable());
                 other.for_each(|c| ask(&c.person));
             }
@@ -244,6 +246,7 @@ impl Planner {
             unlink,
             effects,
             stands_for,
+            new_site: None,
         });
     }
 
@@ -264,21 +267,31 @@ impl Planner {
         let mut former = person.clone();
         former.username = plain(linked, &Field::USERNAME).or(former.username);
         former.email = plain(linked, &Field::EMAIL).or(former.email);
-        let moment = Moment::Linked { changed: true, stamp: link.policy_digest.as_deref().unwrap_or_default(), full: false };
+        let moment = Moment::Linked {
+            changed: true,
+            stamp: link.policy_digest.as_deref().unwrap_or_default(),
+            full: false,
+            decided: &link.decided,
+        };
         let mut draft = Draft::default();
         draft.reasons.push(Reason::Linked { record: person.id });
         draft.reasons.push(Reason::Restored);
         let mut state = self.booking(user, kind, &standing);
-        let out = self.is_out(user, kind);
+        let standing = standing.meeting(person, &link.decided);
+        let out_by = self.is_out(user, &standing, kind);
+        let out = out_by.is_some();
         let status = if out { Status::Inactive } else { Status::Active };
         draft.put(Some(person), &Field::STATUS, Value::from(status.as_str()));
         if out {
-            state.deactivated_by = Some(Deactivated { by_sync: true, cause: Some(Cause::Disabled) });
+            state.deactivated_by = Some(Deactivated { by_sync: true, cause: out_by });
         }
         if !person.access && !is_second(won, kind) {
             draft.put(Some(person), &Field::ACCESS, Value::Bool(true));
         }
-        self.mappings.of(kind).merge(user, standing.rule, Some(&former), moment, &mut draft);
+        self.mappings.of(kind).merge(user, standing.rule, Some(&standing), Some(&former), moment, &mut draft);
+        if draft.fault {
+            return Part::Failed(Box::new(draft));
+        }
         standing.merge(user, Some(&former), moment, &link.decided, true, true, &mut draft);
         let mut name = match self.new_name(user, won, kind, Some(&former), None, moment, answers, claims, &mut draft) {
             Ok(name) => name,

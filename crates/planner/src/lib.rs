@@ -5,11 +5,12 @@
 //! 1. all due users who have a link, in any order: [`Planner::questions`], answer them from the store, [`Planner::decide`];
 //! 2. [`Claims::settle`], which says who of them must be decided again, now that it is known who gets which username: the new
 //!    decisions replace the ones made before, in the order given;
-//! 3. all due users without a link, in the byte order of their source ids;
+//! 3. all due users without a link, in the byte order of their source ids, and then [`Claims::everyone_decided`];
 //! 4. [`Claims::settle`] again, and those it names are decided again in that order, until it names nobody.
 //!
 //! Then the plan is weighed as a whole by [`guard::weigh`].
 
+mod boards;
 mod claims;
 mod decide;
 mod fit;
@@ -18,14 +19,17 @@ pub mod guard;
 mod hints;
 pub mod impact;
 pub mod inverse;
+mod keys;
 mod kind_change;
 mod lifecycle;
 mod linked;
+mod managers;
 mod matching;
 mod merge;
 #[cfg(test)]
 mod properties;
 mod resolve;
+mod roles;
 mod rules;
 mod scope;
 mod source;

@@ -37,6 +37,8 @@ fn verb(lifecycle: &Lifecycle, cause: Cause) -> Option<Verb> {
         Cause::Deleted => gone(lifecycle.on_deleted),
         Cause::Missing => gone(lifecycle.on_missing),
         Cause::Disabled => gone(lifecycle.on_disabled),
+        // The policy lists the role, so there is nothing else to ask (R10).
+        Cause::InactiveRole => Some(Verb::Deactivate),
         Cause::Unmapped => match lifecycle.on_unmapped {
             OnUnmapped::RevokeAccess => Some(Verb::RevokeAccess),
             OnUnmapped::Deactivate => Some(Verb::Deactivate),
@@ -76,7 +78,7 @@ fn stands(cause: Cause, enabled: bool, linked: &Linked) -> bool {
     match cause {
         Cause::Deleted | Cause::Missing => marker.cause.is_some_and(|then| then >= cause),
         Cause::Disabled => enabled_is_as_applied,
-        Cause::Unmapped => marker.cause.is_some() && enabled_is_as_applied,
+        Cause::Unmapped | Cause::InactiveRole => marker.cause.is_some() && enabled_is_as_applied,
     }
 }
 

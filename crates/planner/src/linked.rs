@@ -8,7 +8,8 @@ use crate::matching::Unclear;
 use crate::merge::{Draft, Moment};
 use crate::rules::Won;
 use crate::scope;
-use crate::standing::Standing;
+use crate::source::Fault;
+use crate::standing::{Lack, Standing};
 use crate::unlinked::{Part, Writing, gives_up, is_second};
 use crate::username;
 use crate::write::{Named, is_same_name};
@@ -17,8 +18,10 @@ use model::facts::{Answers, Linked, UserFacts};
 use model::plan::{self, Change, Decision, Effects, LinkState, Outcome, ReportWhy, ReviewItem, Verb, Wait};
 use model::policy::OnReturn;
 use model::reason::{Cause, KeptBecause, Reason, ReviewWhy};
+use model::records::Person;
 use model::run::RunKind;
 use model::{Field, Kind, Status, Value, text};
+use std::borrow::Cow;
 
 /// What is common to all records of one user.
 struct Of<'a> {
@@ -53,12 +56,19 @@ impl Planner {
                 decision.standing.excluded_by = Some(by.clone().into_owned());
                 None
             }
+            Selection::Fault(fault) => return Self::left_as_is(user, fault),
         };
         decision.standing.rule = won.map(|w| w.compiled.rule.id.clone());
         decision.reasons = if gone { Vec::new() } else { self.explain(&selection) };
 
-        let effects: Vec<Effect> = live(user).map(|l| self.effect(&causes, enabled, l)).collect();
-        let out = may_remove && effects.iter().any(|e| e.is_out());
+        let given = |l: &Linked| {
+            let standing = self.given(user, won, l, answers, claims);
+            let causes = of_record(&causes, &standing);
+            let effect = self.effect(&causes, enabled, l);
+            (standing, causes, effect)
+        };
+        let given: Vec<(Given<'_>, Cow<'_, [Cause]>, Effect)> = live(user).map(given).collect();
+        let out = may_remove && given.iter().any(|(_, _, effect)| effect.is_out());
         let mut course = Course::default();
         if let Some(won) = won {
             match self.obstacle(user, won, enabled, out, answers, claims) {
@@ -100,14 +110,14 @@ impl Planner {
         let reasons = std::mem::take(&mut decision.reasons);
         let of = Of { user, won, reasons: &reasons, enabled, blocked, may_remove };
         let is = |linked: &Linked, other: Option<&Linked>| other.is_some_and(|o| o.person.id == linked.person.id);
-        for (linked, effect) in live(user).zip(effects).filter(|(l, _)| !is(l, course.archive)) {
+        for (linked, (standing, causes, effect)) in live(user).zip(given).filter(|(l, _)| !is(l, course.archive)) {
             if is(linked, course.beside) {
                 // No rule selects this kind of record any more (ruling 74).
                 let causes: Vec<Cause> = causes.iter().copied().chain([Cause::Unmapped]).collect();
                 let effect = self.effect(&causes, enabled, linked);
-                self.record(&of, linked, effect, &causes, answers, claims, &mut decision);
+                self.record(&of, linked, standing, &causes, effect, answers, claims, &mut decision);
             } else {
-                self.record(&of, linked, effect, &causes, answers, claims, &mut decision);
+                self.record(&of, linked, standing, &causes, effect, answers, claims, &mut decision);
             }
         }
         if let Some(won) = won {
@@ -144,9 +154,9 @@ impl Planner {
     /// What stands in the way of a selected user; otherwise the records that are still to be made or found for them, and what
     /// becomes of one whose kind no rule wants.
     fn obstacle<'a>(
-        &self,
+        &'a self,
         user: &'a UserFacts,
-        won: &Won<'_>,
+        won: &Won<'a>,
         enabled: bool,
         out: bool,
         answers: &'a Answers,
@@ -158,8 +168,8 @@ impl Planner {
             Obstacle::Review(Box::new(review_item(user, Some(rule.id.clone()), kind, unclear)), waits)
         };
         for kind in kinds {
-            if let Err(reference) = won.compiled.place(*kind) {
-                return Err(review(*kind, unresolved(), vec![Wait::Client(reference.to_owned())]));
+            if let Err(wait) = won.compiled.place(*kind) {
+                return Err(review(*kind, unresolved(), vec![wait.clone()]));
             }
         }
         let about = |why, linked: &Linked, evidence| Unclear { why, candidates: vec![linked.person.id], other: None, evidence };
@@ -218,13 +228,62 @@ impl Planner {
         Ok(course)
     }
 
+    /// What the winning rule gives a record of its kind.
+    fn given<'a>(
+        &'a self,
+        user: &'a UserFacts,
+        won: Option<&Won<'a>>,
+        linked: &Linked,
+        answers: &Answers,
+        claims: &Claims,
+    ) -> Given<'a> {
+        let kind = linked.person.kind;
+        let won = won.filter(|w| w.compiled.rule.then.kind.kinds().contains(&kind))?;
+        match self.standing(user, won, kind, answers, claims) {
+            Ok(standing) => Some(Ok(standing.meeting(&linked.person, &linked.link.decided))),
+            Err(Lack::Fault(fault)) => Some(Err(fault)),
+            Err(Lack::Unresolved(_)) => None,
+        }
+    }
+
+    /// The mapped fields of a record, beside what the rule gives it. Nothing when a value cannot be computed for this user: what takes
+    /// the record out of use is done all the same, and nothing else (ruling 38).
+    fn merged<'a, 'w>(
+        &self,
+        user: &UserFacts,
+        person: &Person,
+        won: &'w Won<'a>,
+        given: Given<'a>,
+        moment: Moment<'_>,
+        decision: &mut Decision,
+    ) -> Option<(&'w Won<'a>, Option<Standing<'a>>, Draft)> {
+        let mut fields = Draft::default();
+        match given.transpose() {
+            Ok(standing) => {
+                let mappings = self.mappings.of(person.kind);
+                mappings.merge(user, &won.compiled.rule, standing.as_ref(), Some(person), moment, &mut fields);
+                if !fields.fault {
+                    return Some((won, standing, fields));
+                }
+                fields.reports.retain(|r| r.why == ReportWhy::Error);
+            }
+            Err(fault) => fields.report(user, None, ReportWhy::Error, fault.detail),
+        }
+        decision.standing.outcome = Outcome::Failed;
+        decision.reasons.extend(fields.reports.iter().map(|r| Reason::Unevaluable { detail: r.detail.clone() }));
+        decision.reports.extend(fields.reports);
+        None
+    }
+
     /// Decides one record of a user.
+    #[expect(clippy::too_many_arguments, reason = "what is decided of the record, beside what everybody is told")]
     fn record(
         &self,
         of: &Of<'_>,
         linked: &Linked,
-        effect: Effect,
+        standing: Given<'_>,
         causes: &[Cause],
+        effect: Effect,
         answers: &Answers,
         claims: &mut Claims,
         decision: &mut Decision,
@@ -265,20 +324,21 @@ impl Planner {
         }
         let mut state: Option<LinkState> = None;
         let mut back = false;
+        let moment = Moment::Linked {
+            changed: link.applied_hash != Some(user.change_hash),
+            stamp: link.policy_digest.as_deref().unwrap_or_default(),
+            full: self.tenant.run == RunKind::Full,
+            decided: &link.decided,
+        };
         // A record whose kind no rule selects keeps up with its user for as long as nothing takes it out of use (ruling 74).
-        let selected = of.won.is_some_and(|w| w.compiled.rule.then.kind.kinds().contains(&person.kind));
-        let follows = selected || matches!(effect, Effect::None | Effect::Exempt(_));
-        if let Some(won) = of.won.filter(|_| !of.blocked && follows) {
+        let follows = standing.is_some() || matches!(effect, Effect::None | Effect::Exempt(_));
+        let won = of.won.filter(|_| !of.blocked && follows);
+        if let Some((won, standing, fields)) = won.and_then(|won| self.merged(user, person, won, standing, moment, decision)) {
             let rule = &won.compiled.rule;
-            let standing = won.compiled.place(person.kind).ok().filter(|_| selected).map(|place| Standing { rule, place });
             let mappings = self.mappings.of(person.kind);
-            let moment = Moment::Linked {
-                changed: link.applied_hash != Some(user.change_hash),
-                stamp: link.policy_digest.as_deref().unwrap_or_default(),
-                full: self.tenant.run == RunKind::Full,
-            };
             let mut access = person.access || link.deactivated_by.as_ref().is_none_or(|d| !d.by_sync);
-            if let Some(cause) = lifecycle::is_back(linked).filter(|_| of.enabled) {
+            let inactive = standing.as_ref().is_some_and(|s| s.rights.inactive.is_some());
+            if let Some(cause) = lifecycle::is_back(linked).filter(|_| of.enabled && !inactive) {
                 let (how, on_return) = lifecycle::comeback(lifecycle, person);
                 if on_return == OnReturn::Reactivate || lifecycle::is_answered(user, linked) {
                     back = true;
@@ -299,9 +359,10 @@ impl Planner {
             } else if person.status == Status::Inactive && of.enabled {
                 draft.reasons.push(Reason::PersonsDecision);
             }
-            mappings.merge(user, rule, Some(person), moment, &mut draft);
+            draft.absorb(fields);
+            let by_role = matches!(effect, Effect::Remove(Cause::InactiveRole, _));
             if let Some(standing) = &standing {
-                standing.merge(user, Some(person), moment, &link.decided, access, back, &mut draft);
+                standing.merge(user, Some(person), moment, &link.decided, access, back || by_role, &mut draft);
             }
             let named = self.rename(of, linked, won, moment, answers, claims, &mut draft);
             if let Named::Taken { choices, holder } = named {
@@ -382,6 +443,7 @@ impl Planner {
             set: draft.set,
             reasons,
             link: Some(state),
+            new_site: draft.new_site,
             unlink: None,
             effects,
             stands_for,
@@ -467,6 +529,19 @@ struct Course<'a> {
     archive: Option<&'a Linked>,
     /// One that stays, though no rule selects its kind (ruling 74).
     beside: Option<&'a Linked>,
+}
+
+/// What the winning rule gives one record: nothing where it selects nobody of its kind.
+type Given<'a> = Option<Result<Standing<'a>, Fault>>;
+
+/// What holds against one record: against its user, and an agent's role that makes agents inactive (ruling 41).
+fn of_record<'c>(causes: &'c [Cause], given: &Given<'_>) -> Cow<'c, [Cause]> {
+    match given {
+        Some(Ok(standing)) if standing.rights.inactive.is_some() => {
+            causes.iter().copied().chain([Cause::InactiveRole]).collect::<Vec<_>>().into()
+        }
+        _ => causes.into(),
+    }
 }
 
 /// What keeps a selected user from being brought up to date.

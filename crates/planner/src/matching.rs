@@ -1,12 +1,11 @@
-//! Which record a user without one is: address by address, and never by name (M02, M06; rulings 46 to 51, 54, 57, 118).
+//! Which record a user without one is: value by value, and never by name (M02, M03, M06; rulings 46 to 51, 54, 57, 59, 118).
 
 use crate::claims::Claims;
-use crate::source;
-use model::address::AddressKey;
-use model::attributes::Hash;
+use crate::keys::{MatchKeys, Probe};
+use crate::source::Fault;
 use model::directory::Presence;
 use model::facts::{Answers, Candidate, UserFacts};
-use model::policy::{MatchKey, OnInactive, OnReturn, Policy};
+use model::policy::{OnInactive, OnReturn, Policy};
 use model::reason::{Reason, ReviewWhy};
 use model::{ClientId, Kind, PersonId, SourceId, Status, TenantKey};
 
@@ -19,7 +18,7 @@ pub(crate) enum Found<'a> {
     OtherKind(Match<'a>),
     /// A person must say.
     Unclear(Unclear),
-    /// Nobody has any of the user's addresses.
+    /// Nobody has any of the user's values.
     Nobody,
 }
 
@@ -55,6 +54,7 @@ pub(crate) struct Unclear {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Search<'a> {
     pub(crate) policy: &'a Policy,
+    pub(crate) keys: &'a MatchKeys,
     pub(crate) tenant: TenantKey,
     pub(crate) kind: Kind,
     pub(crate) client: Option<ClientId>,
@@ -62,7 +62,7 @@ pub(crate) struct Search<'a> {
     pub(crate) other_kind: bool,
 }
 
-/// A record that has an address, once this plan is applied so far.
+/// A record that holds a value, once this plan is applied so far.
 #[derive(Debug)]
 pub(crate) struct Hit<'a> {
     person: PersonId,
@@ -107,47 +107,39 @@ impl<'a> Hit<'a> {
     }
 }
 
-/// An address of the user with what it met.
+/// A value of the user with what it met.
 struct Met<'a> {
-    attribute: &'static str,
-    address: String,
+    probe: Probe,
     hits: Vec<Hit<'a>>,
 }
 
-/// The keys of a user's addresses.
-pub(crate) fn keys(user: &UserFacts) -> impl Iterator<Item = AddressKey> {
-    source::match_addresses(&user.attributes).filter_map(|(_, address)| AddressKey::of(&address))
-}
-
 impl Search<'_> {
-    /// Looks for a user's record.
-    pub(crate) fn run<'a>(&self, user: &UserFacts, answers: &'a Answers, claims: &Claims) -> Found<'a> {
-        if !self.policy.matching.keys.contains(&MatchKey::Email) {
-            return Found::Nobody;
-        }
-        let mut seen: Vec<AddressKey> = Vec::new();
+    /// Looks for a user's record: value by value, the first that meets a record decides.
+    pub(crate) fn run<'a>(&self, user: &UserFacts, answers: &'a Answers, claims: &Claims) -> Result<Found<'a>, Fault> {
         let mut met: Vec<Met<'a>> = Vec::new();
-        for (attribute, address) in source::match_addresses(&user.attributes) {
-            let Some(key) = AddressKey::of(&address).filter(|key| !seen.contains(key)) else { continue };
-            let hits = self.hits(user, &key, answers, claims);
+        for probe in self.keys.probes(user)? {
+            let hits = self.hits(user, &probe, answers, claims);
             if !hits.is_empty() {
-                met.push(Met { attribute, address: address.into_owned(), hits });
+                met.push(Met { probe, hits });
             }
-            seen.push(key);
         }
         for at in 0..met.len() {
             if let Some(found) = self.same_kind(&met, at) {
-                return found;
+                return Ok(found);
             }
         }
-        (0..met.len()).find_map(|at| self.of_other_kind(&met, at)).unwrap_or(Found::Nobody)
+        Ok((0..met.len()).find_map(|at| self.of_other_kind(&met, at)).unwrap_or(Found::Nobody))
     }
 
-    /// Records with an address: as the store told, less what linked users' changes release, plus what they take (ruling 55).
-    fn hits<'a>(&self, user: &UserFacts, key: &AddressKey, answers: &'a Answers, claims: &Claims) -> Vec<Hit<'a>> {
-        let hash = Hash::of(key.as_str());
-        let told = answers.addresses.get(key).into_iter().flatten().filter(|c| {
-            c.usable() && !claims.has_released(hash, c.person.id) && c.linked.as_ref().is_none_or(|l| l.user != user.key)
+    /// Records with a value: as the store told, less what linked users' changes release, plus what they take (ruling 55).
+    fn hits<'a>(&self, user: &UserFacts, probe: &Probe, answers: &'a Answers, claims: &Claims) -> Vec<Hit<'a>> {
+        let hash = probe.hash();
+        // Whoever is decided once more has claimed their own record already.
+        let is_own = |c: &Candidate| claims.linked_to(c.person.id) == Some(&user.id);
+        let told = probe.candidates(answers).into_iter().filter(|c| {
+            c.usable()
+                && (is_own(c) || !claims.has_released(hash, c.person.id))
+                && c.linked.as_ref().is_none_or(|l| l.user != user.key)
         });
         let mut hits: Vec<Hit<'a>> = told.map(|c| Hit::of(user, self.tenant, c, claims)).collect();
         for (taken, id, by) in claims.takers(hash) {
@@ -223,17 +215,15 @@ impl Search<'_> {
         also.retain(|p| *p != hit.person);
         also.sort_unstable();
         also.dedup();
-        let reason = Reason::Matched { key: "email".into(), value: shown(&met[at]), record: hit.person, also };
+        let Probe { key, shown, .. } = &met[at].probe;
+        let reason = Reason::Matched { key: key.clone(), value: shown.clone(), record: hit.person, also };
         Some(Match { candidate, reason, reactivate, moved: hit.moved })
     }
 }
 
-fn shown(met: &Met<'_>) -> String {
-    format!("{} {}", met.attribute, met.address)
-}
-
 fn unclear(why: ReviewWhy, met: &Met<'_>, hits: &[&Hit<'_>]) -> Unclear {
-    let matched = |h: &&Hit<'_>| Reason::Matched { key: "email".into(), value: shown(met), record: h.person, also: Vec::new() };
+    let Probe { key, shown, .. } = &met.probe;
+    let matched = |h: &&Hit<'_>| Reason::Matched { key: key.clone(), value: shown.clone(), record: h.person, also: Vec::new() };
     Unclear {
         why,
         candidates: hits.iter().map(|h| h.person).collect(),

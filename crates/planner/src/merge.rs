@@ -1,15 +1,17 @@
 //! Which fields change: mappings, overwrite modes, defaults, clearing (F01, F05 to F07; rulings 44, 60 to 66, 95, 104, 105).
 
 use crate::fit::{self, Form, Unfit, Wanted};
+use crate::managers::Manager;
 use crate::source::{self, Yield};
+use crate::standing::Standing;
 use model::address::AddressKey;
 use model::attributes::Hash;
 use model::facts::UserFacts;
-use model::plan::{Report, ReportWhy};
+use model::plan::{NewSite, Report, ReportWhy};
 use model::policy::{Derived, Mapping, Overwrite, Policy, Rule, Source};
 use model::reason::{KeptBecause, Reason};
 use model::records::Person;
-use model::{Attributes, Field, Fields, Kind, Value};
+use model::{Field, Fields, Kind, Value};
 
 /// The mappings of one kind, made ready.
 #[derive(Debug)]
@@ -55,10 +57,17 @@ pub(crate) enum Moment<'a> {
         stamp: &'a str,
         /// Everything was read: drift is looked for.
         full: bool,
+        /// What sync itself decided last for fields that follow no attribute.
+        decided: &'a Fields,
     },
 }
 
 impl Moment<'_> {
+    /// Whether the user, or the record's being theirs, is new since the last apply.
+    pub(crate) fn changed(self) -> bool {
+        !matches!(self, Moment::Linked { changed: false, .. })
+    }
+
     fn fills_only(self) -> bool {
         matches!(self, Moment::Link { fill_empty: true })
     }
@@ -67,9 +76,21 @@ impl Moment<'_> {
     fn is_due(self, plan: &FieldPlan) -> bool {
         match self {
             Moment::Create | Moment::Link { .. } => true,
-            Moment::Linked { changed, stamp, full } => {
+            Moment::Linked { changed, stamp, full, .. } => {
                 changed || !holds(stamp, &plan.stamp) || (full && plan.mapping.overwrite == Overwrite::Always)
             }
+        }
+    }
+}
+
+impl<'a> Moment<'a> {
+    /// The moment for a field that follows something else than the user's attributes: due when what is decided for it changes.
+    fn following(self, field: &Field, standing: &Standing<'_>) -> Moment<'a> {
+        match self {
+            Moment::Linked { stamp, full, decided, .. } if !standing.is_field_as_decided(field, decided) => {
+                Moment::Linked { changed: true, stamp, full, decided }
+            }
+            other => other,
         }
     }
 }
@@ -90,6 +111,10 @@ pub(crate) struct Draft {
     pub(crate) failed: bool,
     /// Fields that would have been written and are pinned.
     pinned: Vec<(Field, Value)>,
+    /// A value cannot be computed for this user: nothing of the draft is written (ruling 38).
+    pub(crate) fault: bool,
+    /// A site to be made with the change.
+    pub(crate) new_site: Option<NewSite>,
 }
 
 impl Draft {
@@ -104,6 +129,18 @@ impl Draft {
             self.before.insert(field.clone(), record.get(field));
         }
         self.set.insert(field.clone(), value);
+    }
+
+    /// Takes another draft of the same record in.
+    pub(crate) fn absorb(&mut self, mut other: Draft) {
+        self.before.append(&mut other.before);
+        self.set.append(&mut other.set);
+        self.reasons.append(&mut other.reasons);
+        self.reports.append(&mut other.reports);
+        self.failed |= other.failed;
+        self.fault |= other.fault;
+        self.new_site = self.new_site.take().or(other.new_site);
+        self.pinned.append(&mut other.pinned);
     }
 
     pub(crate) fn kept(&mut self, field: &Field, because: KeptBecause) {
@@ -124,6 +161,7 @@ impl Draft {
     }
 
     fn unfit(&mut self, user: &UserFacts, field: &Field, unfit: Unfit) {
+        self.fault |= unfit.why == ReportWhy::Error;
         self.report(user, Some(field), unfit.why, unfit.detail);
     }
 }
@@ -165,8 +203,19 @@ impl Mappings {
         self.plans.iter().find(|p| p.field == Field::USERNAME)
     }
 
+    /// Whether the manager is mapped.
+    pub(crate) fn maps_manager(&self) -> bool {
+        self.plans.iter().any(FieldPlan::is_manager)
+    }
+
+    /// The dates of sign-ins a user's record would have.
+    pub(crate) fn sign_ins(&self, user: &UserFacts) -> Vec<(&Field, Value)> {
+        let mapped = self.plans.iter().filter(|p| p.mapping.source.as_ref().is_some_and(Source::is_sign_in));
+        mapped.filter_map(|p| Some((&p.field, p.wanted(user, None).0.ok()??.to_value()))).collect()
+    }
+
     /// The e-mail a new record of this user would have.
-    pub(crate) fn email(&self, user: &Attributes) -> Option<String> {
+    pub(crate) fn email(&self, user: &UserFacts) -> Option<String> {
         let plan = self.plans.iter().find(|p| p.field == Field::EMAIL)?;
         match plan.wanted(user, None).0 {
             Ok(Some(Wanted::Text(email))) => Some(email.into_owned()),
@@ -174,13 +223,37 @@ impl Mappings {
         }
     }
 
-    /// Brings all fields but the username into a draft.
-    pub(crate) fn merge(&self, user: &UserFacts, rule: &Rule, record: Option<&Person>, moment: Moment<'_>, draft: &mut Draft) {
+    /// Brings all fields but the username into a draft. There is no standing for a record whose kind no rule selects (ruling 74).
+    pub(crate) fn merge(
+        &self,
+        user: &UserFacts,
+        rule: &Rule,
+        standing: Option<&Standing<'_>>,
+        record: Option<&Person>,
+        moment: Moment<'_>,
+        draft: &mut Draft,
+    ) {
         let others = self.plans.iter().any(|p| matches!(p.mapping.source, Some(Source::Derived(Derived::OtherAddresses))));
-        let own = if others { self.email(&user.attributes) } else { None };
+        let own = if others { self.email(user) } else { None };
         let own = own.as_deref().and_then(AddressKey::of);
+        if let Some(plan) = self.username().filter(|p| matches!(p.mapping.source, Some(Source::Expression(_))))
+            && let Err(unfit) = plan.wanted(user, None).0
+            && unfit.why == ReportWhy::Error
+        {
+            draft.unfit(user, &plan.field, unfit);
+        }
         for plan in self.plans.iter().filter(|p| p.field != Field::USERNAME) {
-            plan.merge(user, rule, record, moment, own.as_ref(), draft);
+            match (plan.is_manager(), standing) {
+                (true, Some(standing)) => plan.merge_manager(user, standing, record, moment, draft),
+                // Without a standing nothing tells whose record the manager's is.
+                (true, None) => {}
+                (false, _) => {
+                    let apart = plan.mapping.source.as_ref().is_some_and(Source::is_sign_in);
+                    let standing = standing.filter(|_| apart);
+                    let moment = standing.map_or(moment, |standing| moment.following(&plan.field, standing));
+                    plan.merge(user, rule, record, moment, own.as_ref(), draft);
+                }
+            }
         }
         for (field, value) in &rule.then.defaults {
             let empty = record.is_none_or(|r| fit::is_empty_in(r, field));
@@ -216,7 +289,7 @@ impl FieldPlan {
     /// Entra's value in the field's form; beside it, what of a list was left out.
     pub(crate) fn wanted<'a>(
         &'a self,
-        user: &'a Attributes,
+        user: &'a UserFacts,
         own_email: Option<&AddressKey>,
     ) -> (Result<Option<Wanted<'a>>, Unfit>, Option<Unfit>) {
         let mut value = self.mapping.source.as_ref().map_or(Yield::Nothing, |s| source::of(s, user));
@@ -245,7 +318,7 @@ impl FieldPlan {
         own: Option<&AddressKey>,
         draft: &mut Draft,
     ) {
-        let (wanted, left_out) = self.wanted(&user.attributes, own);
+        let (wanted, left_out) = self.wanted(user, own);
         let Some(person) = record else { return self.create(user, rule, wanted, left_out, draft) };
         if let Some(unfit) = left_out.filter(|_| moment.is_due(self) && self.mapping.overwrite != Overwrite::Never) {
             draft.unfit(user, &self.field, unfit);
@@ -266,10 +339,63 @@ impl FieldPlan {
                 }
             }
             Ok(None) => self.nothing(user, rule, person, moment, draft),
+            Err(unfit) if unfit.why == ReportWhy::Error => draft.unfit(user, &self.field, unfit),
             Err(unfit) => {
                 if self.may_write(person, moment).is_ok() {
                     draft.kept(&self.field, KeptBecause::Unfit);
                     draft.unfit(user, &self.field, unfit);
+                }
+            }
+        }
+    }
+
+    fn is_manager(&self) -> bool {
+        self.mapping.source == Some(Source::Manager)
+    }
+
+    /// The manager's record (F04). It follows by itself when it changes, whether or not the user did (rulings 11 and 60).
+    fn merge_manager(
+        &self,
+        user: &UserFacts,
+        standing: &Standing<'_>,
+        record: Option<&Person>,
+        moment: Moment<'_>,
+        draft: &mut Draft,
+    ) {
+        let moment = moment.following(&self.field, standing);
+        let value = match standing.manager {
+            None => Value::Null,
+            Some((id, manager)) => manager.value(id),
+        };
+        let Some(person) = record else {
+            if !value.is_null() {
+                draft.put(None, &self.field, value);
+            }
+            return;
+        };
+        if matches!(standing.manager, Some((_, Manager::Unresolved))) {
+            // What sync wrote is somebody who is not the manager any more; what a person wrote is theirs.
+            let written = match moment {
+                Moment::Linked { decided, .. } => decided.get(&self.field).is_some_and(|was| *was == person.get(&self.field)),
+                Moment::Create | Moment::Link { .. } => false,
+            };
+            if written && self.may_write(person, moment).is_ok() {
+                draft.put(record, &self.field, Value::Null);
+            }
+            return;
+        }
+        if value.is_null() {
+            return self.nothing(user, standing.rule, person, moment, draft);
+        }
+        if person.get(&self.field) == value {
+            return;
+        }
+        match self.may_write(person, moment) {
+            Ok(()) => draft.put(record, &self.field, value),
+            Err(because) => {
+                draft.kept(&self.field, because);
+                if because == KeptBecause::LocalEdit {
+                    self.drift(user, moment, draft);
                 }
             }
         }
@@ -294,9 +420,10 @@ impl FieldPlan {
         }
     }
 
-    /// A full run names records edited since sync last wrote them (ruling 114).
+    /// A full run names records edited since sync last wrote them (ruling 114); dates of sign-ins drift by themselves (ruling 60).
     pub(crate) fn drift(&self, user: &UserFacts, moment: Moment<'_>, draft: &mut Draft) {
-        if matches!(moment, Moment::Linked { full: true, .. }) {
+        let apart = self.mapping.source.as_ref().is_some_and(Source::is_sign_in);
+        if !apart && matches!(moment, Moment::Linked { full: true, .. }) {
             let detail = format!("{}: the record was edited here; Entra's value comes back when the user changes.", self.field);
             draft.report(user, Some(&self.field), ReportWhy::Drift, detail);
         }

@@ -1,19 +1,13 @@
 //! Which rule wins: the enabled, matching one with the lowest order, then the oldest group, then the oldest rule, then the lowest id
 //! (R01). A total order, so that two runs never disagree.
 
-use crate::groups::Reach;
-use model::facts::{GroupFacts, TenantFacts, UserFacts};
-use model::plan::ClientFound;
+use crate::groups::{Known, MemberOf, NO_GROUP, Reach};
+use crate::source::{self, Fault};
+use model::facts::{TenantFacts, UserFacts};
+use model::plan::{ClientFound, Wait};
 use model::policy::{ClientRef, Policy, Rule};
 use model::reason::{LostBy, Reason};
-use model::{ClientId, GroupKey, Kind, RuleId, SiteId, SourceId, text};
-use std::collections::HashMap;
-
-/// The age of "matched without a group": after every group (ruling 37).
-const NO_GROUP: i128 = i128::MAX;
-
-/// The age of a group whose date is unknown: younger than every known date, older than no group at all (ruling 37).
-const UNKNOWN_DATE: i128 = i128::MAX - 1;
+use model::{ClientId, GroupKey, Kind, RuleId, SiteId, text};
 
 /// The instant of rules without `created`: the same for all of them, and before any real one (ruling 19).
 const UNDATED: i128 = 0;
@@ -23,7 +17,7 @@ const UNDATED: i128 = 0;
 pub(crate) struct Rules {
     rules: Vec<Compiled>,
     reach: Reach,
-    groups: HashMap<GroupKey, GroupFacts>,
+    known: Known,
 }
 
 /// One enabled rule.
@@ -32,11 +26,13 @@ pub(crate) struct Compiled {
     pub(crate) rule: Rule,
     /// Guests may be selected (ruling 31).
     guests: bool,
+    /// Guests who are assigned to the application may be selected (ruling 115).
+    assigned_guests: bool,
     groups: Option<Vec<GroupKey>>,
     names: Option<Vec<GroupKey>>,
-    /// The client and site of its agents and its contacts; the reference that leads nowhere otherwise.
-    agent: Result<Place, String>,
-    contact: Result<Place, String>,
+    /// The client and site of its agents and its contacts; what they wait for where a reference leads nowhere.
+    agent: Result<Place, Wait>,
+    contact: Result<Place, Wait>,
 }
 
 /// Where a rule puts its records.
@@ -44,18 +40,19 @@ pub(crate) struct Compiled {
 pub(crate) struct Place {
     pub(crate) client: Option<ClientId>,
     pub(crate) site: Option<SiteId>,
+    /// The client whose site is meant, where the rule takes the site from a value (R04).
+    pub(crate) sites_of: Option<ClientId>,
 }
 
 impl Compiled {
-    /// Where records of a kind go, or the reference of the client or site that cannot be resolved (ruling 40).
-    pub(crate) fn place(&self, kind: Kind) -> Result<Place, &str> {
+    /// Where records of a kind go, or the client or site that cannot be resolved (ruling 40).
+    pub(crate) fn place(&self, kind: Kind) -> Result<Place, &Wait> {
         match kind {
             Kind::Agent => &self.agent,
             Kind::Contact => &self.contact,
         }
         .as_ref()
         .map(|place| *place)
-        .map_err(String::as_str)
     }
 }
 
@@ -66,6 +63,8 @@ pub(crate) struct Won<'a> {
     /// The oldest matching group it names, and the user's own group that leads there.
     group: Option<(GroupKey, GroupKey)>,
     lost: Vec<(&'a RuleId, LostBy)>,
+    /// The named groups the user is in.
+    pub(crate) member_of: MemberOf,
 }
 
 /// What rules say of a user.
@@ -78,12 +77,8 @@ pub(crate) enum Chosen<'a> {
 }
 
 impl Rules {
-    pub(crate) fn new(policy: &Policy, tenant: &TenantFacts) -> Self {
-        let by_id: HashMap<&SourceId, GroupKey> = tenant.groups.iter().map(|g| (&g.id, g.key)).collect();
-        let mut by_name: HashMap<String, Vec<GroupKey>> = HashMap::new();
-        for group in &tenant.groups {
-            by_name.entry(text::nfc(&group.name)).or_default().push(group.key);
-        }
+    /// Makes the enabled rules ready. `more` are groups that mappings name.
+    pub(crate) fn new(policy: &Policy, tenant: &TenantFacts, known: Known, more: impl IntoIterator<Item = GroupKey>) -> Self {
         let mut rules: Vec<Compiled> = policy
             .rules
             .iter()
@@ -94,9 +89,9 @@ impl Rules {
                 Compiled {
                     rule: rule.clone(),
                     guests: rule.when.include_guests.unwrap_or(policy.scope.guests),
-                    groups: ids.map(|ids| ids.iter().filter_map(|id| by_id.get(id).copied()).collect()),
-                    names: names
-                        .map(|names| names.iter().filter_map(|n| by_name.get(&text::nfc(n))).flatten().copied().collect()),
+                    assigned_guests: policy.scope.app_assigned && rule.when.include_guests.unwrap_or(true),
+                    groups: ids.map(|ids| ids.iter().filter_map(|id| known.by_id(id)).collect()),
+                    names: names.map(|names| names.iter().flat_map(|n| known.by_name(n)).copied().collect()),
                     agent: place(rule, Kind::Agent, tenant),
                     contact: place(rule, Kind::Contact, tenant),
                 }
@@ -104,11 +99,16 @@ impl Rules {
             .collect();
         rules.sort_by(|a, b| a.rule.order.cmp(&b.rule.order).then_with(|| a.rule.id.cmp(&b.rule.id)));
         let mut named: Vec<GroupKey> = rules.iter().flat_map(|r| r.groups.iter().chain(&r.names)).flatten().copied().collect();
+        named.extend(more);
         named.sort_unstable();
         named.dedup();
         let reach = Reach::build(named, tenant);
-        let groups = tenant.groups.iter().map(|g| (g.key, g.clone())).collect();
-        Self { rules, reach, groups }
+        Self { rules, reach, known }
+    }
+
+    /// The tenant's groups.
+    pub(crate) fn known(&self) -> &Known {
+        &self.known
     }
 
     /// An enabled rule by its id.
@@ -126,26 +126,40 @@ impl Rules {
         self.rules.iter().map(|r| (&r.rule, r.groups.as_deref().unwrap_or_default(), r.names.as_deref().unwrap_or_default()))
     }
 
-    /// Chooses the winning rule.
-    pub(crate) fn choose(&self, user: &UserFacts, guest: bool) -> Chosen<'_> {
-        let mut member_of = Vec::new();
+    /// Chooses the winning rule. A filter that cannot be computed is this user's error where the choice hangs on it: not where a
+    /// rule of a better key wins, nor where the rule would not take the guest in any case (ruling 38).
+    pub(crate) fn choose(&self, user: &UserFacts, guest: bool) -> Result<Chosen<'_>, Fault> {
+        let mut member_of = MemberOf::new();
         for group in &user.groups {
             self.reach.collect(*group, &mut member_of);
         }
         let mut guests_excluded = false;
         let mut won: Option<(Key, &Compiled, Option<GroupKey>)> = None;
+        let mut faulty: Option<(Key, &RuleId, Fault)> = None;
         let mut lost: Vec<(&RuleId, LostBy)> = Vec::new();
         for compiled in &self.rules {
-            let Some(group) = self.matches(compiled, &member_of) else { continue };
-            if guest && !compiled.guests {
-                guests_excluded = true;
-                continue;
-            }
+            let Some(group) = self.in_groups(compiled, &member_of) else { continue };
+            let takes = !guest || compiled.guests || (compiled.assigned_guests && user.assigned);
             let key = Key {
                 order: compiled.rule.order,
-                group: group.map_or(NO_GROUP, |g| self.age(g)),
+                group: group.map_or(NO_GROUP, |g| self.known.age(g)),
                 created: compiled.rule.created.unwrap_or(UNDATED),
             };
+            match compiled.rule.when.filter.as_ref().map_or(Ok(true), |f| f.holds(source::subject(user))) {
+                Ok(true) if takes => {}
+                Ok(holds) => {
+                    guests_excluded |= holds;
+                    continue;
+                }
+                Err(why) => {
+                    // Rules come by order and id, so of equal keys the first one counts.
+                    if takes && faulty.as_ref().is_none_or(|(best, _, _)| key < *best) {
+                        let fault = Fault::of_filter(&format!("rule \"{}\"", compiled.rule.name), &why);
+                        faulty = Some((key, &compiled.rule.id, fault));
+                    }
+                    continue;
+                }
+            }
             match &mut won {
                 None => won = Some((key, compiled, group)),
                 Some((best, winner, by)) => {
@@ -162,40 +176,35 @@ impl Rules {
                 }
             }
         }
-        match won {
+        if let Some((key, id, fault)) = faulty
+            && won.as_ref().is_none_or(|(best, winner, _)| (key, id) < (*best, &winner.rule.id))
+        {
+            return Err(fault);
+        }
+        Ok(match won {
             Some((_, compiled, group)) => {
                 let own = |named| member_of.iter().find(|(n, _)| *n == named).map(|(_, own)| (named, *own));
-                Chosen::Won(Won { compiled, group: group.and_then(own), lost })
+                Chosen::Won(Won { compiled, group: group.and_then(own), lost, member_of })
             }
             None if guests_excluded => Chosen::GuestsExcluded,
             None => Chosen::NoRule,
-        }
+        })
     }
 
-    /// Whether everything given in `when` holds; then the oldest group that made it so, if any.
+    /// Whether the user is in a group of each list given; then the oldest group that made it so, if any.
     #[expect(clippy::option_option, reason = "matching without a group is not the same as not matching")]
-    fn matches(&self, compiled: &Compiled, member_of: &[(GroupKey, GroupKey)]) -> Option<Option<GroupKey>> {
+    fn in_groups(&self, compiled: &Compiled, member_of: &MemberOf) -> Option<Option<GroupKey>> {
         let mut oldest: Option<GroupKey> = None;
         for named in [&compiled.groups, &compiled.names].into_iter().flatten() {
-            let hits = named.iter().copied().filter(|n| member_of.iter().any(|(m, _)| m == n));
-            let best = hits.min_by(|a, b| self.older(*a, *b))?;
-            oldest = Some(oldest.map_or(best, |o| if self.older(best, o).is_lt() { best } else { o }));
+            let best = self.known.oldest_of(named, member_of)?;
+            oldest = Some(oldest.map_or(best, |o| if self.known.older(best, o).is_lt() { best } else { o }));
         }
         Some(oldest)
     }
 
-    fn older(&self, a: GroupKey, b: GroupKey) -> std::cmp::Ordering {
-        let id = |g| self.groups.get(&g).map(|f| &f.id);
-        self.age(a).cmp(&self.age(b)).then_with(|| id(a).cmp(&id(b)))
-    }
-
-    fn age(&self, group: GroupKey) -> i128 {
-        self.groups.get(&group).and_then(|g| g.created).unwrap_or(UNKNOWN_DATE)
-    }
-
     /// Adds why this rule won and why the others lost.
     pub(crate) fn explain(&self, won: &Won<'_>, reasons: &mut Vec<Reason>) {
-        let name = |g: &GroupKey| self.groups.get(g).map(|f| f.name.clone());
+        let name = |g: &GroupKey| self.known.name(*g).map(str::to_owned);
         let via = match won.group {
             Some((named, own)) if named != own => {
                 let path = self.reach.path(own, named);
@@ -238,26 +247,30 @@ impl Key {
 }
 
 /// Where a rule puts its records of a kind. Contacts always have a client; agents only one that the rule names.
-fn place(rule: &Rule, kind: Kind, tenant: &TenantFacts) -> Result<Place, String> {
+fn place(rule: &Rule, kind: Kind, tenant: &TenantFacts) -> Result<Place, Wait> {
     let usable = |found: Option<&ClientFound>| found.filter(|c| c.active).map(|c| c.id);
     let named = match &rule.then.client {
-        ClientRef::Named(reference) => Some(usable(tenant.clients.get(reference)).ok_or_else(|| reference.clone())?),
+        ClientRef::Named(reference) => {
+            Some(usable(tenant.clients.get(reference)).ok_or_else(|| Wait::Client(reference.clone()))?)
+        }
         ClientRef::FromTenant => None,
     };
-    let of_tenant = || usable(tenant.client.as_ref()).ok_or_else(|| FROM_TENANT.to_owned());
+    let of_tenant = || usable(tenant.client.as_ref()).ok_or_else(|| Wait::Client(FROM_TENANT.to_owned()));
     let client = match kind {
         Kind::Agent => named,
         Kind::Contact => Some(named.map_or_else(of_tenant, Ok)?),
     };
+    let site_client = || client.map_or_else(of_tenant, Ok);
     let site = match &rule.then.site {
         None => None,
         Some(reference) => {
-            let client = client.map_or_else(of_tenant, Ok)?;
+            let client = site_client()?;
             let found = tenant.sites.get(&(client, text::fold(reference)));
-            Some(*found.or_else(|| tenant.sites.get(&(client, reference.clone()))).ok_or_else(|| reference.clone())?)
+            Some(*found.or_else(|| tenant.sites.get(&(client, reference.clone()))).ok_or_else(|| Wait::Site(reference.clone()))?)
         }
     };
-    Ok(Place { client, site })
+    let sites_of = rule.then.site_from.as_ref().map(|_| site_client()).transpose()?;
+    Ok(Place { client, site, sites_of })
 }
 
 /// How a policy says "the client the tenant is mapped to".

@@ -1,10 +1,10 @@
 //! Who is looked at: named exclusions, required attributes, licences, guests. What excludes a user has a name to count them under,
 //! and the first of those names in the order of ruling 113 wins.
 
-use crate::source;
+use crate::source::{self, Fault};
 use model::directory::Sku;
 use model::facts::{TenantFacts, UserFacts};
-use model::policy::{Exclude, ExcludeBy, Mapping, Policy, Scope};
+use model::policy::{ExcludeBy, Mapping, Policy, Scope};
 use model::reason::Reason;
 use model::{Attributes, Field, Value, address, text};
 use std::borrow::Cow;
@@ -26,15 +26,30 @@ impl ScopeCheck {
         Self { scope: policy.scope.clone(), email: email.cloned(), skus: tenant.skus.clone() }
     }
 
-    /// What excludes a user before rules are asked, by the name they are counted under.
-    pub(crate) fn excluded_by(&self, user: &Attributes) -> Option<Cow<'_, str>> {
-        if let Some(exclude) = self.scope.exclude.iter().find(|e| excludes(e, user)) {
-            return Some(Cow::Borrowed(&exclude.name));
+    /// What excludes a user before rules are asked, by the name they are counted under. Exclusions are asked in order, up to the first
+    /// that holds or cannot be computed (ruling 38).
+    pub(crate) fn excluded_by(&self, user: &UserFacts) -> Result<Option<Cow<'_, str>>, Fault> {
+        for exclude in &self.scope.exclude {
+            let holds = match &exclude.by {
+                ExcludeBy::LocalParts(parts) => has_local_part(parts, &user.attributes),
+                ExcludeBy::Filter(filter) => filter
+                    .holds(source::subject(user))
+                    .map_err(|why| Fault::of_filter(&format!("the exclusion \"{}\"", exclude.name), &why))?,
+            };
+            if holds {
+                return Ok(Some(Cow::Borrowed(&exclude.name)));
+            }
         }
-        if let Some(name) = self.scope.require.iter().find(|name| !self.has(user, name)) {
-            return Some(Cow::Owned(format!("require:{name}")));
+        for name in &self.scope.require {
+            if !self.has(user, name)? {
+                return Ok(Some(Cow::Owned(format!("require:{name}"))));
+            }
         }
-        (self.scope.licensed_only && self.licensed(user) == Some(false)).then_some(Cow::Borrowed("licence"))
+        if self.scope.licensed_only && self.licensed(&user.attributes) == Some(false) {
+            return Ok(Some(Cow::Borrowed("licence")));
+        }
+        let unassigned = self.scope.app_assigned && !user.assigned && !is_guest(&user.attributes);
+        Ok(unassigned.then_some(Cow::Borrowed("not assigned")))
     }
 
     /// Whether a disabled user may be created.
@@ -49,25 +64,27 @@ impl ScopeCheck {
         }
     }
 
-    fn has(&self, user: &Attributes, name: &str) -> bool {
+    fn has(&self, user: &UserFacts, name: &str) -> Result<bool, Fault> {
         if name == EMAIL {
             return match &self.email {
-                None => user.text("mail").is_some_and(address::is_valid),
+                None => Ok(user.attributes.text("mail").is_some_and(address::is_valid)),
                 Some(mapping) => self.email_of(user, mapping),
             };
         }
         let mut path = name.split('.');
-        let first = path.next().map_or(&Value::Null, |first| user.get(first));
-        !text::is_empty(path.fold(first, |value, part| &value[part]))
+        let first = path.next().map_or(&Value::Null, |first| user.attributes.get(first));
+        Ok(!text::is_empty(path.fold(first, |value, part| &value[part])))
     }
 
     /// The mapping yields a well-formed address; a bare `*.onmicrosoft.com` name does not count.
-    fn email_of(&self, user: &Attributes, mapping: &Mapping) -> bool {
-        let Some(value) = mapping.source.as_ref().and_then(|s| source::text_of(s, user)) else { return false };
-        let is_bare_name = user.text("userPrincipalName") == Some(text::trim(&value))
-            && user.text("mail").is_none()
+    fn email_of(&self, user: &UserFacts, mapping: &Mapping) -> Result<bool, Fault> {
+        let value = mapping.source.as_ref().map(|s| source::text_of(s, user)).transpose();
+        let value = value.map_err(|why| Fault::of_value(EMAIL, &why))?.flatten();
+        let Some(value) = value else { return Ok(false) };
+        let is_bare_name = user.attributes.text("userPrincipalName") == Some(text::trim(&value))
+            && user.attributes.text("mail").is_none()
             && source::is_onmicrosoft(&value);
-        !is_bare_name && address::is_valid(text::trim(&value))
+        Ok(!is_bare_name && address::is_valid(text::trim(&value)))
     }
 
     /// Whether one of the user's licences counts; none when the source cannot tell licences (rulings 96 and 106).
@@ -135,8 +152,7 @@ fn glob(pattern: &[u8], name: &[u8]) -> bool {
 }
 
 /// Whether the local part of `mail` or of the UPN is one of the names, alone or followed by one of `._-` (rulings 27 and 117).
-fn excludes(exclude: &Exclude, user: &Attributes) -> bool {
-    let ExcludeBy::LocalParts(parts) = &exclude.by else { return false };
+fn has_local_part(parts: &[String], user: &Attributes) -> bool {
     let name = source::own_name(user);
     [user.text("mail"), name.as_deref()].into_iter().flatten().any(|address| {
         let local = text::fold(address.rsplit_once('@').map_or(address, |(local, _)| local));
@@ -174,11 +190,11 @@ mod tests {
 
     #[test]
     fn a_pattern_for_bot_does_not_hit_abbott() {
-        let exclude = Exclude { name: "bots".into(), by: ExcludeBy::LocalParts(vec!["bot".into()]) };
+        let bots = ["bot".to_owned()];
         let user = |mail: &str| [("mail", Value::from(mail))].into_iter().collect::<Attributes>();
-        assert!(excludes(&exclude, &user("Bot@x.example")));
-        assert!(excludes(&exclude, &user("bot-7@x.example")));
-        assert!(!excludes(&exclude, &user("abbott@x.example")));
-        assert!(!excludes(&exclude, &user("bottom@x.example")));
+        assert!(has_local_part(&bots, &user("Bot@x.example")));
+        assert!(has_local_part(&bots, &user("bot-7@x.example")));
+        assert!(!has_local_part(&bots, &user("abbott@x.example")));
+        assert!(!has_local_part(&bots, &user("bottom@x.example")));
     }
 }

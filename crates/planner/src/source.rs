@@ -1,5 +1,7 @@
 //! What a mapping's source yields for a user: attributes by path, and the derived values of ruling 27.
 
+use model::expression::{Subject, Unevaluable};
+use model::facts::UserFacts;
 use model::policy::{Derived, Source, Step};
 use model::{Attributes, Value, address, text};
 use std::borrow::Cow;
@@ -13,13 +15,55 @@ pub(crate) enum Yield<'a> {
     /// A list of texts, without empty ones.
     Texts(Vec<Cow<'a, str>>),
     /// Anything else, as it came.
-    Other(&'a Value),
+    Other(Cow<'a, Value>),
+    /// It cannot be computed for this user (ruling 38).
+    Fault(Unevaluable),
 }
 
-/// The value of a source.
-pub(crate) fn of<'a>(source: &Source, user: &'a Attributes) -> Yield<'a> {
+/// A filter or value of the policy that cannot be computed for one user, who is then left as they are (ruling 38).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// Which one and why, in a sentence.
+    pub(crate) detail: String,
+}
+
+impl Fault {
+    /// A condition, of `what`.
+    pub(crate) fn of_filter(what: &str, why: &Unevaluable) -> Self {
+        Self { detail: format!("The filter of {what} cannot be computed for this user: {why}. The user is left as they are.") }
+    }
+
+    /// A value, for `what`.
+    pub(crate) fn of_value(what: &str, why: &Unevaluable) -> Self {
+        Self { detail: format!("{what}: the expression cannot be computed for this user: {why}. The user is left as they are.") }
+    }
+}
+
+/// What expressions see of a user (ruling 23).
+pub(crate) fn subject(user: &UserFacts) -> Subject<'_> {
+    Subject { attributes: &user.attributes, manager: user.manager.as_ref() }
+}
+
+/// A date that stands for "never" where sign-ins are told.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
+/// The value of a source. The manager's is not among the attributes: see [`crate::managers`].
+pub(crate) fn of<'a>(source: &Source, user: &'a UserFacts) -> Yield<'a> {
+    let user = match source {
+        Source::Expression(expression) => {
+            return match expression.value(subject(user)) {
+                Ok(value) => computed(value),
+                Err(why) => Yield::Fault(why),
+            };
+        }
+        Source::Manager => return Yield::Nothing,
+        Source::Attribute(_) | Source::Derived(_) => &user.attributes,
+    };
     match source {
-        Source::Attribute(path) => of_value(follow(path, user)),
+        Source::Attribute(path) => match of_value(follow(path, user)) {
+            Yield::Text(date) if date == NEVER && source.is_sign_in() => Yield::Nothing,
+            value => value,
+        },
         Source::Expression(_) | Source::Manager => Yield::Nothing,
         Source::Derived(Derived::OtherAddresses) => {
             Yield::Texts(proxy_addresses(user).filter(|a| !text::trim(a).is_empty()).map(Cow::Borrowed).collect())
@@ -32,10 +76,22 @@ pub(crate) fn of<'a>(source: &Source, user: &'a Attributes) -> Yield<'a> {
 }
 
 /// The value of a source, if it is a text.
-pub(crate) fn text_of<'a>(source: &Source, user: &'a Attributes) -> Option<Cow<'a, str>> {
+pub(crate) fn text_of<'a>(source: &Source, user: &'a UserFacts) -> Result<Option<Cow<'a, str>>, Unevaluable> {
     match of(source, user) {
-        Yield::Text(value) => Some(value),
-        _ => None,
+        Yield::Text(value) => Ok(Some(value)),
+        Yield::Fault(why) => Err(why),
+        _ => Ok(None),
+    }
+}
+
+/// A computed value as a mapping takes it.
+fn computed(value: Value) -> Yield<'static> {
+    match of_value(&value) {
+        Yield::Nothing => Yield::Nothing,
+        Yield::Text(text) => Yield::Text(Cow::Owned(text.into_owned())),
+        Yield::Texts(texts) => Yield::Texts(texts.into_iter().map(|t| Cow::Owned(t.into_owned())).collect()),
+        Yield::Other(_) => Yield::Other(Cow::Owned(value)),
+        Yield::Fault(why) => Yield::Fault(why),
     }
 }
 
@@ -57,7 +113,7 @@ pub(crate) fn of_value(value: &Value) -> Yield<'_> {
         Value::Array(items) if items.iter().all(|i| i.is_string() || text::is_empty(i)) => Yield::Texts(
             items.iter().filter_map(Value::as_str).map(text::trim).filter(|s| !s.is_empty()).map(Cow::Borrowed).collect(),
         ),
-        other => Yield::Other(other),
+        other => Yield::Other(Cow::Borrowed(other)),
     }
 }
 
@@ -128,7 +184,7 @@ pub(crate) fn proxy_addresses(user: &Attributes) -> impl Iterator<Item = &str> {
     })
 }
 
-fn has_ext(name: &str) -> bool {
+pub(crate) fn has_ext(name: &str) -> bool {
     name.contains('#') && name.to_ascii_lowercase().contains("#ext#")
 }
 

@@ -6,20 +6,21 @@ use crate::hints::hints;
 use crate::kind_change::{self, Leaving, Turn};
 use crate::lifecycle;
 use crate::linked::taken;
-use crate::matching::{self, Found, Match, Search, Unclear};
+use crate::matching::{Found, Hit, Match, Search, Unclear};
 use crate::merge::{Draft, Moment};
 use crate::rules::Won;
 use crate::scope;
-use crate::standing::Standing;
+use crate::source::Fault;
+use crate::standing::{Lack, Standing};
 use crate::username;
 use crate::write::{email_key, is_same_name};
 use model::address::AddressKey;
 use model::facts::{Answers, Choice, UserFacts};
-use model::plan::{self, Change, Decision, Effects, LinkState, Outcome, ReviewItem, Verb, Wait};
+use model::plan::{self, Change, Decision, Effects, LinkState, Outcome, ReportWhy, ReviewItem, Verb, Wait};
 use model::policy::{OnInactive, OnLink, OnNone, RuleKind};
 use model::reason::{Cause, KeptBecause, Reason, ReviewWhy};
 use model::records::{Deactivated, Person};
-use model::{Field, Kind, PersonId, Status, UserKey, Value, text};
+use model::{Field, Fields, Kind, PersonId, Status, UserKey, Value, text};
 
 /// What is decided about one of a user's records that is not linked yet.
 pub(crate) enum Part<'a> {
@@ -79,6 +80,7 @@ impl Planner {
                 decision.standing.excluded_by = Some(by.into_owned());
                 return decision;
             }
+            Selection::Fault(fault) => return Self::left_as_is(user, &fault),
         };
         decision.standing.rule = Some(won.compiled.rule.id.clone());
         if let Some(item) = user.review.as_ref().filter(|r| r.dismissed) {
@@ -121,9 +123,9 @@ impl Planner {
 
     /// Decides one record of a user. Nothing is claimed yet: a second part may still hold both (ruling 45).
     pub(crate) fn part<'a>(
-        &self,
+        &'a self,
         user: &'a UserFacts,
-        won: &Won<'_>,
+        won: &Won<'a>,
         kind: Kind,
         answers: &'a Answers,
         claims: &Claims,
@@ -145,13 +147,13 @@ impl Planner {
             waits.extend(wait_for(unclear.other.as_ref()));
             Part::Review(Box::new(review_item(user, Some(rule.id.clone()), kind, unclear)), waits)
         };
-        let place = match won.compiled.place(kind) {
-            Ok(place) => place,
-            Err(reference) => return review(unresolved(), vec![Wait::Client(reference.to_owned())]),
+        let standing = match self.standing(user, won, kind, answers, claims) {
+            Ok(standing) => standing,
+            Err(Lack::Unresolved(wait)) => return review(unresolved(), vec![wait]),
+            Err(Lack::Fault(fault)) => return failed(user, &fault),
         };
-        let standing = Standing { rule, place };
         match user.chosen(kind) {
-            Some(Choice::Create) => return self.create(user, won, kind, standing, Making::Chosen, answers, claims),
+            Some(Choice::Create) => return self.create(user, won, kind, &standing, Making::Chosen, answers, claims),
             Some(Choice::Link(record)) => {
                 if let Some(found) = self.chosen(user, record, answers, claims) {
                     return self.link(user, won, kind, standing, found, answers, claims);
@@ -162,16 +164,22 @@ impl Planner {
         if let Some(linked) = kind_change::restorable(user, kind) {
             return self.restore(user, won, linked, standing, answers, claims);
         }
+        let keys = self.match_keys.of(kind);
         let search = Search {
             policy: &self.policy,
+            keys,
             tenant: self.tenant.tenant,
             kind,
-            client: place.client,
+            client: standing.client(),
             other_kind: rule.then.kind != RuleKind::AgentAndContact,
         };
-        let waits = || matching::keys(user).map(|k| Wait::Address(k.as_str().to_owned())).collect();
-        let tried = || Reason::NoMatch { keys: vec!["email".into()] };
-        match search.run(user, answers, claims) {
+        let waits = || keys.waits(user);
+        let tried = || Reason::NoMatch { keys: keys.names() };
+        let found = match search.run(user, answers, claims) {
+            Ok(found) => found,
+            Err(fault) => return failed(user, &fault),
+        };
+        match found {
             Found::Unclear(unclear) => review(unclear, waits()),
             Found::One(found) => self.link(user, won, kind, standing, found, answers, claims),
             Found::OtherKind(found) => {
@@ -184,10 +192,10 @@ impl Planner {
                     Turn::Beside if !person.root => Making::Beside(found),
                     _ => return review(found.kind_change(kind), waits()),
                 };
-                self.create(user, won, kind, standing, making, answers, claims)
+                self.create(user, won, kind, &standing, making, answers, claims)
             }
             Found::Nobody => match self.policy.matching.on_none {
-                OnNone::Create => self.create(user, won, kind, standing, Making::NoMatch, answers, claims),
+                OnNone::Create => self.create(user, won, kind, &standing, Making::NoMatch, answers, claims),
                 OnNone::Skip => Part::Skip(vec![tried()]),
                 OnNone::Review => {
                     let evidence = vec![tried()];
@@ -202,7 +210,7 @@ impl Planner {
         user: &UserFacts,
         won: &Won<'_>,
         kind: Kind,
-        standing: Standing<'_>,
+        standing: &Standing<'_>,
         making: Making<'a>,
         answers: &Answers,
         claims: &Claims,
@@ -212,7 +220,7 @@ impl Planner {
         let chosen = matches!(making, Making::Chosen);
         let archive = match making {
             Making::NoMatch => {
-                draft.reasons.push(Reason::NoMatch { keys: vec!["email".into()] });
+                draft.reasons.push(Reason::NoMatch { keys: self.match_keys.of(kind).names() });
                 None
             }
             Making::Chosen => {
@@ -228,12 +236,12 @@ impl Planner {
                 None
             }
         };
-        let mut state = self.booking(user, kind, &standing);
-        self.mappings.of(kind).merge(user, rule, None, Moment::Create, &mut draft);
-        standing.merge(user, None, Moment::Create, &state.decided, true, false, &mut draft);
-        if self.is_out(user, kind) {
+        let mut state = self.booking(user, kind, standing);
+        self.mappings.of(kind).merge(user, standing.rule, Some(standing), None, Moment::Create, &mut draft);
+        standing.merge(user, None, Moment::Create, &Fields::new(), true, false, &mut draft);
+        if let Some(cause) = self.is_out(user, standing, kind) {
             draft.put(None, &Field::STATUS, Value::from(Status::Inactive.as_str()));
-            state.deactivated_by = Some(Deactivated { by_sync: true, cause: Some(Cause::Disabled) });
+            state.deactivated_by = Some(Deactivated { by_sync: true, cause: Some(cause) });
         }
         if rule.then.kind == RuleKind::AgentAndContact && kind == Kind::Contact {
             // Of two records of one user only the agent has the log-in (ruling 45).
@@ -245,13 +253,13 @@ impl Planner {
             Err((item, waits)) if !draft.failed => return Part::Review(item, waits),
             Err(_) => None,
         };
-        if draft.failed {
+        if draft.failed || draft.fault {
             return Part::Failed(Box::new(draft));
         }
         let created = || email_key(&draft).and_then(|key| claims.created_with(key, user.key));
         if let Some(other) = if chosen { None } else { created() } {
             let waits = wait_for(Some(other)).into_iter();
-            let waits = waits.chain(matching::keys(user).map(|k| Wait::Address(k.as_str().to_owned()))).collect();
+            let waits = waits.chain(self.match_keys.of(kind).waits(user)).collect();
             let unclear = Unclear {
                 why: ReviewWhy::DuplicateInSource,
                 candidates: Vec::new(),
@@ -278,7 +286,7 @@ impl Planner {
     /// The record that a person chose, unless somebody else has it by now.
     fn chosen<'a>(&self, user: &UserFacts, record: PersonId, answers: &'a Answers, claims: &Claims) -> Option<Match<'a>> {
         let candidate = answers.records.get(&record)?;
-        let hit = matching::Hit::of(user, self.tenant.tenant, candidate, claims);
+        let hit = Hit::of(user, self.tenant.tenant, candidate, claims);
         if !candidate.usable() || !hit.is_free() {
             return None;
         }
@@ -307,17 +315,19 @@ impl Planner {
         if let Some(from) = found.candidate.linked.as_ref().filter(|_| found.moved) {
             draft.reasons.push(Reason::LinkMoved { from: from.source_id.clone() });
         }
+        let standing = standing.meeting(person, &Fields::new());
         let mut state = self.booking(user, kind, &standing);
         let mut effects = Effects::default();
         let mut stands_for = Vec::new();
         // A record that this plan was about to take out of use from a user who is gone is still active.
         let active = person.status == Status::Active;
         let retired = claims.is_retired(person.id);
-        let out = self.is_out(user, kind) && !person.root;
+        let out_by = self.is_out(user, &standing, kind).filter(|_| !person.root);
+        let out = out_by.is_some();
         let stays_out = out || ((!found.reactivate || person.root) && (!active || retired));
         match (active, stays_out) {
             (true, true) => {
-                let cause = if out { Cause::Disabled } else { Cause::Deleted };
+                let cause = out_by.unwrap_or(Cause::Deleted);
                 draft.put(Some(person), &Field::STATUS, Value::from(Status::Inactive.as_str()));
                 draft.reasons.push(Reason::Removal { cause, verb: Verb::Deactivate });
                 stands_for = Self::removal(person, Some(cause), &mut effects);
@@ -330,7 +340,7 @@ impl Planner {
             }
             (false, true) => {
                 let by_sync = found.moved || (out && found.reactivate);
-                state.deactivated_by = Some(Deactivated { by_sync, cause: out.then_some(Cause::Disabled) });
+                state.deactivated_by = Some(Deactivated { by_sync, cause: out_by });
             }
             (true, false) => {}
         }
@@ -342,10 +352,13 @@ impl Planner {
             // Of two records of one user only the agent has the log-in (ruling 45). The user keeps theirs, so it is no removal.
             draft.put(Some(person), &Field::ACCESS, Value::Bool(false));
         }
-        self.mappings.of(kind).merge(user, standing.rule, Some(person), moment, &mut draft);
+        self.mappings.of(kind).merge(user, standing.rule, Some(&standing), Some(person), moment, &mut draft);
+        if draft.fault {
+            return Part::Failed(Box::new(draft));
+        }
         let access = person.access || !found.moved || returning;
         if kind == wanted {
-            standing.merge(user, Some(person), moment, &state.decided, access, returning, &mut draft);
+            standing.merge(user, Some(person), moment, &Fields::new(), access, returning, &mut draft);
         }
         let name = match self.new_name(user, won, kind, Some(person), None, moment, answers, claims, &mut draft) {
             Ok(name) => name,
@@ -366,9 +379,12 @@ impl Planner {
         }))
     }
 
-    /// A user who is disabled already gets an inactive record, where the policy says that disabling deactivates (ruling 32).
-    pub(crate) fn is_out(&self, user: &UserFacts, kind: Kind) -> bool {
-        !scope::is_enabled(user) && lifecycle::disabled_deactivates(self.policy.lifecycle.of(kind))
+    /// A user who is disabled already gets an inactive record, where the policy says that disabling deactivates (ruling 32); so does
+    /// an agent whose role makes agents inactive (ruling 41).
+    pub(crate) fn is_out(&self, user: &UserFacts, standing: &Standing<'_>, kind: Kind) -> Option<Cause> {
+        let disabled = !scope::is_enabled(user) && lifecycle::disabled_deactivates(self.policy.lifecycle.of(kind));
+        let by_role = standing.rights.inactive.filter(|_| kind == Kind::Agent);
+        disabled.then_some(Cause::Disabled).or(by_role.map(|_| Cause::InactiveRole))
     }
 
     /// Brings the username into the draft of a record that is created or linked, and says which one it takes. A user whose username
@@ -481,6 +497,7 @@ impl Planner {
             set: draft.set,
             reasons: draft.reasons,
             link: Some(state),
+            new_site: draft.new_site,
             unlink,
             effects,
             stands_for,
@@ -489,6 +506,14 @@ impl Planner {
             self.archive(user, won, &Leaving::found(&found), answers, claims, decision);
         }
     }
+}
+
+/// A value cannot be computed for this user: nothing is written (ruling 38).
+fn failed<'a>(user: &UserFacts, fault: &Fault) -> Part<'a> {
+    let mut draft = Draft::default();
+    draft.reasons.push(Reason::Unevaluable { detail: fault.detail.clone() });
+    draft.report(user, None, ReportWhy::Error, fault.detail.clone());
+    Part::Failed(Box::new(draft))
 }
 
 /// What waiting users may find changed once a record is linked.

@@ -11,7 +11,7 @@ use model::{PersonId, Status, text};
 
 /// The usernames a user could have, best first; none when Entra holds nothing to make one from.
 pub(crate) fn choices(plan: &FieldPlan, user: &UserFacts, rule: &Rule, on_collision: OnCollision) -> Result<Vec<String>, Unfit> {
-    let first = match plan.wanted(&user.attributes, None).0? {
+    let first = match plan.wanted(user, None).0? {
         Some(wanted) => wanted,
         None => match plan.default(rule) {
             Some(default) => default,

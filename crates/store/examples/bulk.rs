@@ -195,6 +195,7 @@ fn create(user: UserKey, source_id: &SourceId, attributes: &Attributes) -> Decis
         reasons,
         link: Some(link),
         unlink: None,
+        new_site: None,
         effects: Effects::default(),
         stands_for: Vec::new(),
     };

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_review.sql"),
     include_str!("../migrations/0003_undo.sql"),
     include_str!("../migrations/0004_fleet.sql"),
+    include_str!("../migrations/0005_rules.sql"),
 ];
 
 /// The newest schema this program knows.

@@ -10,7 +10,7 @@ use crate::hash::PlanHash;
 use crate::keeping::Keeping;
 use model::facts::{Answers, TenantFacts, UserFacts};
 use model::plan::{ClientFound, Hold, LostGroup, Weights};
-use model::policy::{ClientRef, Policy};
+use model::policy::{ClientRef, GroupRef, Policy};
 use model::run::{RunKind, RunState};
 use model::{ClientId, GroupKey, SourceId, TenantKey, UserKey, text};
 use planner::{Claims, Planner, guard};
@@ -54,6 +54,7 @@ impl Job {
     pub(crate) async fn plan(&mut self, loaded: &policy::Loaded) -> Result<Planned> {
         let facts = self.tenant_facts(loaded).await?;
         let planner = Planner::new(&loaded.policy, &loaded.digest, facts);
+        self.store.keep_keys(&planner.key_fields()).await?;
         if self.kind != RunKind::Review {
             self.touch(&planner).await?;
         }
@@ -85,6 +86,7 @@ impl Job {
             self.decide(&mut pass, Pass::Unlinked, batch).await?;
             batch = next.await?;
         }
+        pass.claims.everyone_decided();
         // Whom a fresh link no longer blocks is decided again too.
         self.settle(&mut pass).await?;
         pass.keeping.settle().await?;
@@ -235,8 +237,15 @@ pub(crate) async fn answers(store: &Store, tenant: TenantKey, planner: &Planner,
 pub(crate) async fn tenant_facts(engine: &Engine, tenant: &Tenant, loaded: &policy::Loaded, run: RunKind) -> Result<TenantFacts> {
     let (store, policy) = (engine.store(), &loaded.policy);
     let when = || policy.rules.iter().filter(|r| r.enabled).map(|r| &r.when);
-    let ids: Vec<SourceId> = when().flat_map(|w| w.groups.iter().flatten().cloned()).collect();
-    let names: Vec<String> = when().flat_map(|w| w.group_names.iter().flatten().cloned()).collect();
+    let mut ids: Vec<SourceId> = when().flat_map(|w| w.groups.iter().flatten().cloned()).collect();
+    let mut names: Vec<String> = when().flat_map(|w| w.group_names.iter().flatten().cloned()).collect();
+    let mapped = policy.role_mappings.iter().map(|m| &m.group).chain(policy.cab_mappings.iter().map(|m| &m.group));
+    for group in mapped {
+        match group {
+            GroupRef::Id(id) => ids.push(id.clone()),
+            GroupRef::Name(name) => names.push(name.clone()),
+        }
+    }
     let (mut groups, nested) = store.group_facts(tenant.key, &ids, &names).await?;
     // Groups on the way up are named in reasons.
     let named: HashSet<GroupKey> = groups.iter().map(|g| g.key).collect();

@@ -12,6 +12,8 @@ pub(crate) struct Directory {
     pub(crate) users: BTreeMap<SourceId, User>,
     pub(crate) groups: BTreeMap<SourceId, Group>,
     pub(crate) skus: Option<Vec<Sku>>,
+    /// Who is assigned to our application: users, or groups with their direct members (C13).
+    app_assigned: BTreeSet<SourceId>,
     keys: i64,
 }
 
@@ -73,6 +75,15 @@ impl Directory {
         if let Some(skus) = &entra.skus {
             self.skus = Some(skus.clone());
         }
+        if let Some(assigned) = &entra.app_assigned {
+            self.app_assigned = assigned.iter().cloned().collect();
+        }
+    }
+
+    /// Whether a user is assigned to our application; nested members of an assigned group are not.
+    pub(crate) fn assigned(&self, id: &SourceId) -> bool {
+        let is_member = |group: &SourceId| self.groups.get(group).is_some_and(|g| g.members.contains(id));
+        self.app_assigned.contains(id) || self.app_assigned.iter().any(is_member)
     }
 
     /// The user of this id; one the directory does not hold is missing from it.

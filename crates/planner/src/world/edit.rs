@@ -21,6 +21,11 @@ impl World {
                 links.push((id, user.clone(), entry.deactivated_by_sync == Some(true)));
             }
         }
+        // All are tied before any is taken as applied: one may be the other's manager.
+        for (person, user, _) in &links {
+            let key = self.directory.user(user).key;
+            self.psa.link(*person, key, user, LinkState::default());
+        }
         for (person, user, by_sync) in links {
             self.adopt(person, &user, by_sync);
         }
@@ -166,8 +171,10 @@ impl World {
             grace_since: None,
             enabled_applied: None,
         };
+        facts.links.retain(|l| l.person.id != person);
         facts.links.push(model::facts::Linked { link, person: row.person.clone() });
-        let state: LinkState = planner.adopt(&facts, &row.person, by_sync);
+        let answers = self.answers(&planner, std::slice::from_ref(&facts));
+        let state: LinkState = planner.adopt(&facts, &row.person, by_sync, &answers);
         self.psa.link(person, facts.key, user, state);
     }
 }

@@ -141,7 +141,7 @@ fn is_set(field: &str, expected: &Value, planned: Option<&Value>, got: &ShownCha
         None if got.verb == Verb::Create => match field {
             "status" => expected == "active",
             "access" => *expected == Value::Bool(true),
-            _ => expected.is_null(),
+            _ => model::text::is_empty(expected),
         },
         None => false,
     }

@@ -12,7 +12,7 @@ use model::plan::{Change, Decision, Hold, Report, Verb, Weights};
 use model::policy::ClientRef;
 use model::reason::Cause;
 use model::run::RunKind;
-use model::{Field, GroupKey, Kind, PersonId, RuleId, SourceId, Status, UserKey, Value, text};
+use model::{ClientId, Field, GroupKey, Kind, PersonId, RuleId, SiteId, SourceId, Status, UserKey, Value, text};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -101,7 +101,7 @@ impl World {
         let (linked, mut unlinked): (Vec<UserFacts>, Vec<UserFacts>) =
             facts.into_iter().partition(|f| f.links.iter().any(|l| l.person.status != Status::Archived));
         unlinked.sort_by(|a, b| a.id.cmp(&b.id));
-        let index = Index::of(self);
+        let index = Index::of(self, &planner.key_fields());
         let mut claims = Claims::default();
         let mut all = Answers::default();
         let mut run = |users: &[UserFacts], claims: &mut Claims| -> Vec<Decision> {
@@ -130,6 +130,7 @@ impl World {
             }
             if let Some(unlinked) = rest.take() {
                 second = run(unlinked, &mut claims);
+                claims.everyone_decided();
             }
         }
         let users = linked.into_iter().chain(unlinked).collect();
@@ -138,7 +139,7 @@ impl World {
 
     /// What the planner asks about some users, answered.
     pub(super) fn answers(&self, planner: &Planner, users: &[UserFacts]) -> Answers {
-        Index::of(self).all(planner, users)
+        Index::of(self, &planner.key_fields()).all(planner, users)
     }
 
     /// The policy made ready for what the directory holds now.
@@ -194,6 +195,7 @@ impl World {
             change_hash: user.attributes.change_hash(),
             presence: user.presence,
             manager: user.manager.clone(),
+            assigned: self.directory.assigned(id),
             groups: self.groups_of(id).filter(|g| planner.is_relevant(*g)).collect(),
             links: self.psa.of_user(user.key).filter_map(super::records::Row::linked).collect(),
             review,
@@ -308,13 +310,19 @@ fn count(n: usize) -> i64 {
 struct Index {
     addresses: HashMap<AddressKey, Vec<Candidate>>,
     usernames: HashMap<String, Vec<Candidate>>,
+    /// Live records by their values in the fields that are matching keys.
+    keys: HashMap<(Field, String), Vec<Candidate>>,
+    sites: HashMap<(ClientId, String), SiteId>,
     users: HashMap<SourceId, Vec<(Kind, PersonId)>>,
     records: HashMap<PersonId, Candidate>,
 }
 
 impl Index {
-    fn of(world: &World) -> Self {
+    fn of(world: &World, fields: &[Field]) -> Self {
         let mut index = Self::default();
+        for (id, site) in &world.psa.sites {
+            index.sites.entry((site.client, text::fold(&site.name))).or_insert(*id);
+        }
         for row in world.psa.people.values() {
             let linked = row.link.as_ref().map(|l| CandidateLink {
                 tenant: l.tenant,
@@ -333,6 +341,11 @@ impl Index {
             }
             if let Some(username) = row.person.username.as_deref() {
                 index.usernames.entry(text::fold(username)).or_default().push(candidate.clone());
+            }
+            for field in fields.iter().filter(|_| row.person.status != Status::Archived) {
+                for key in text::keys(&row.person.get(field)) {
+                    index.keys.entry((field.clone(), key)).or_default().push(candidate.clone());
+                }
             }
             index.records.insert(row.person.id, candidate);
             if let Some(link) = row.link.as_ref().filter(|_| row.person.status != Status::Archived) {
@@ -357,7 +370,11 @@ impl Index {
         let usernames = questions.usernames.iter().filter_map(|k| Some((k.clone(), self.usernames.get(k)?.clone())));
         let users = questions.users.iter().filter_map(|k| Some((k.clone(), self.users.get(k)?.clone())));
         let records = questions.records.iter().filter_map(|id| Some((*id, self.records.get(id)?.clone())));
+        let keys = questions.keys.iter().filter_map(|k| Some((k.clone(), self.keys.get(k)?.clone())));
+        let sites = questions.sites.iter().filter_map(|k| Some((k.clone(), *self.sites.get(k)?)));
         Answers {
+            keys: keys.collect(),
+            sites: sites.collect(),
             addresses: addresses.collect(),
             usernames: usernames.collect(),
             users: users.collect(),

@@ -1,7 +1,7 @@
 //! The world's PSA: clients, sites, people and their links. Ids are texts outside and numbers inside.
 
 use model::facts::Linked;
-use model::plan::{ClientFound, LinkState};
+use model::plan::{ClientFound, LinkState, NewSite};
 use model::records::{Link, Person};
 use model::{ClientId, Kind, PersonId, SiteId, SourceId, Status, TenantKey, UserKey, Value, text};
 use std::collections::BTreeMap;
@@ -103,6 +103,20 @@ impl Psa {
     /// A site by its own id.
     pub(crate) fn site(&self, id: &str) -> Option<SiteId> {
         self.sites.iter().find(|(_, s)| s.id == id).map(|(id, _)| *id)
+    }
+
+    /// The site of a name at a client, made if there is none; its text is its name, as far as that is free.
+    pub(crate) fn make_site(&mut self, new: &NewSite) -> SiteId {
+        let key = text::fold(&new.name);
+        let found = self.sites.iter().find(|(_, s)| s.client == new.client && text::fold(&s.name) == key);
+        if let Some((id, _)) = found {
+            return *id;
+        }
+        let number = self.key();
+        let free = self.site(&new.name).is_none();
+        let id = if free { new.name.clone() } else { format!("{} ({number})", new.name) };
+        self.sites.insert(SiteId(number), Site { id, client: new.client, name: new.name.clone() });
+        SiteId(number)
     }
 
     /// A client's or site's text, in place of its number.

@@ -12,6 +12,7 @@ use crate::values;
 use model::plan::LinkState;
 use model::reason::Cause;
 use model::{Field, PersonId, UserKey};
+use std::collections::HashMap;
 
 const BOOKED: &[&str] =
     &["person_id", "applied_hash", "digest_id", "rule", "decided", "out_by_sync", "out_cause", "grace_since", "enabled_applied"];
@@ -84,16 +85,34 @@ async fn late_managers(tx: &mut Tx, lease: &Lease, place: Place) -> Result<()> {
     }
     let records = managers_records(tx, lease, wanted.iter().map(|(id, _)| id.clone()).collect()).await?;
     let mut people = people::load(tx, wanted.iter().map(|(_, person)| person.0).collect()).await?;
-    let mut changed = Vec::new();
+    let (mut changed, mut resolved) = (Vec::new(), HashMap::new());
     for (manager, person) in wanted {
         if let (Some(record), Some(mut person)) = (records.get(&manager), people.remove(&person)) {
             let value = model::Value::from(record.0);
             if person.fields.get(&Field::MANAGER) != Some(&value) {
-                person.fields.insert(Field::MANAGER, value);
+                person.fields.insert(Field::MANAGER, value.clone());
                 person.version += 1;
+                resolved.insert(person.id, value);
                 changed.push(person);
             }
         }
     }
+    book_managers(tx, &resolved).await?;
     people::update(tx, &changed, &[], &format!("sync run {}", place.run), place.now).await
+}
+
+/// Links remember the record that was decided on, so that the next plan finds nothing to do.
+async fn book_managers(tx: &mut Tx, resolved: &HashMap<PersonId, model::Value>) -> Result<()> {
+    let keys: Vec<i64> = resolved.keys().map(|person| person.0).collect();
+    let sql = "SELECT person_id, decided FROM links WHERE person_id IN EACH_INT($1)";
+    let mut updates = Vec::new();
+    for row in tx.query(sql, values![keys]).await? {
+        let person: PersonId = row.get(0)?;
+        let mut decided: model::Fields = row.json(1)?;
+        if let Some(manager) = resolved.get(&person) {
+            decided.insert(Field::MANAGER, manager.clone());
+            updates.push(vec![person.into(), Value::json(&decided)?]);
+        }
+    }
+    tx.update_many("links", &["person_id", "decided"], updates).await.map(|_| ())
 }

@@ -5,9 +5,9 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::lease::Lease;
 use crate::plan::stretch;
-use crate::records::{kind, people};
+use crate::records::{clients, kind, people};
 use crate::values;
-use model::plan::LinkState;
+use model::plan::{LinkState, NewSite};
 use model::records::{Fields, Person};
 use model::{Field, Kind, PersonId, RuleId, Status, UserKey, Value, text};
 use std::collections::{HashMap, HashSet};
@@ -26,6 +26,7 @@ pub(super) struct Pending {
     pub returns: bool,
     pub sets_username: bool,
     pub manager_ref: Option<String>,
+    pub new_site: Option<NewSite>,
     pub set: Fields,
     pub link: Option<LinkState>,
 }
@@ -65,7 +66,8 @@ pub(super) struct Prepared {
 pub(super) async fn pending(tx: &mut Tx, after: i64, to: i64, limit: i64) -> Result<Vec<Pending>> {
     // Looked up one by one and not joined: right after planning PostgreSQL does not know how large the plan is.
     let sql = "SELECT c.id, c.user_id, (SELECT u.source_id FROM mirror_users u WHERE u.id = c.user_id), c.person_id,
-            c.person_version, c.kind, c.rule, c.removal, c.returns, c.sets_username, c.manager_ref, c.set_values, c.link_after
+            c.person_version, c.kind, c.rule, c.removal, c.returns, c.sets_username, c.manager_ref, c.set_values, c.link_after,
+            c.new_site
          FROM changes c
          WHERE c.id > $1 AND c.id <= $2 ORDER BY c.id LIMIT $3";
     let mut rows = Vec::new();
@@ -84,6 +86,7 @@ pub(super) async fn pending(tx: &mut Tx, after: i64, to: i64, limit: i64) -> Res
             manager_ref: row.get(10)?,
             set: row.json(11)?,
             link: row.json_opt(12)?,
+            new_site: row.json_opt(13)?,
         });
     }
     Ok(rows)
@@ -100,6 +103,7 @@ pub(super) async fn prepare(tx: &mut Tx, lease: &Lease, place: Place, pending: V
             Err(why) => prepared.failed.push(Failed { row, why }),
         }
     }
+    sites(tx, &mut prepared.ready).await?;
     managers(tx, lease, &mut prepared.ready).await?;
     usernames(tx, place, &mut prepared).await?;
     Ok(prepared)
@@ -127,6 +131,9 @@ fn make(
     for (field, value) in &row.set {
         if *field == Field::MANAGER && row.manager_ref.is_some() {
             continue; // Resolved below, once it is known which records this batch makes.
+        }
+        if *field == Field::SITE && row.new_site.is_some() {
+            continue; // Found or made below.
         }
         after.set(field, value).map_err(|e| format!("{e}."))?;
     }
@@ -157,6 +164,19 @@ fn blank(id: PersonId, kind: Kind) -> Person {
     }
 }
 
+/// Puts the sites that changes name in their places: made by the first, found by all others, in this batch or an earlier one (R04).
+async fn sites(tx: &mut Tx, ready: &mut [Ready]) -> Result<()> {
+    for one in ready {
+        let Some(new) = &one.row.new_site else { continue };
+        let site = clients::find_or_make_site(tx, new.client, &new.name).await?;
+        one.after.site = Some(site.id);
+        if let Some(link) = &mut one.row.link {
+            link.decided.insert(Field::SITE, Value::from(site.id.0));
+        }
+    }
+    Ok(())
+}
+
 /// Writes managers whose records exist, or come to exist with this batch. Others are resolved when the plan is finished.
 async fn managers(tx: &mut Tx, lease: &Lease, ready: &mut [Ready]) -> Result<()> {
     let wanted: HashSet<String> = ready.iter().filter_map(|r| r.row.manager_ref.clone()).collect();
@@ -170,6 +190,9 @@ async fn managers(tx: &mut Tx, lease: &Lease, ready: &mut [Ready]) -> Result<()>
     for one in ready.iter_mut() {
         if let Some(record) = one.row.manager_ref.as_ref().and_then(|id| records.get(id)) {
             one.after.fields.insert(Field::MANAGER, Value::from(record.0));
+            if let Some(link) = &mut one.row.link {
+                link.decided.insert(Field::MANAGER, Value::from(record.0));
+            }
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use super::rows::{Failed, HeldBack, Ready};
 use crate::db::{OnConflict, Tx, Value};
 use crate::error::{Result, StoreError};
 use crate::lease::Lease;
+use crate::records::keys;
 use crate::records::links::{self, Digests};
 use crate::records::people::{self, Remote};
 use crate::values;
@@ -34,16 +35,17 @@ pub(super) async fn all(
     if ready.is_empty() {
         return Ok(written);
     }
+    let keys = keys::fields(tx).await?;
     if attempt(tx, lease, place, &ready, BULK).await?.is_none() {
         for one in &ready {
-            written.note(one);
+            written.note(one, &keys);
         }
         return Ok(written);
     }
     // Somebody in the batch is refused: one by one tells who.
     for one in ready {
         match attempt(tx, lease, place, std::slice::from_ref(&one), SINGLE).await? {
-            None => written.note(&one),
+            None => written.note(&one, &keys),
             Some(why) => failed.push(Failed { row: one.row, why }),
         }
     }
@@ -51,9 +53,9 @@ pub(super) async fn all(
 }
 
 impl Written {
-    fn note(&mut self, one: &Ready) {
+    fn note(&mut self, one: &Ready, keys: &[model::Field]) {
         self.applied += 1;
-        self.wakes.extend(people::wakes(one.before.as_ref(), &one.after));
+        self.wakes.extend(people::wakes(one.before.as_ref(), &one.after, keys));
         if one.before.is_none() || one.row.link.is_some() {
             self.wakes.push(("user", one.row.source_id.clone()));
         }

@@ -7,8 +7,8 @@ use crate::records::{kind, people};
 use crate::{Store, values};
 use model::address::AddressKey;
 use model::facts::{Answers, Candidate, CandidateLink, Questions};
-use model::{PersonId, SourceId, TenantKey};
-use std::collections::HashMap;
+use model::{Field, PersonId, SourceId, TenantKey};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 impl Store {
@@ -28,6 +28,16 @@ impl Store {
             for row in tx.query(&sql, values![keys]).await? {
                 let candidate = candidate(&row)?;
                 answers.usernames.entry(row.get(0)?).or_default().push(candidate);
+            }
+        }
+        if !questions.keys.is_empty() {
+            by_key(&mut tx, questions, &mut answers).await?;
+        }
+        if !questions.sites.is_empty() {
+            let names: BTreeSet<String> = questions.sites.iter().map(|(_, name)| name.clone()).collect();
+            let sql = "SELECT client_id, name_key, id FROM sites WHERE name_key IN EACH_TEXT($1)";
+            for row in tx.query(sql, values![names.into_iter().collect::<Vec<_>>()]).await? {
+                answers.sites.insert((row.get(0)?, row.get(1)?), row.get(2)?);
             }
         }
         if !questions.users.is_empty() {
@@ -74,6 +84,26 @@ async fn by_address(tx: &mut Tx, questions: &Questions, answers: &mut Answers) -
     }
     for found in answers.addresses.values_mut() {
         found.sort_by_key(|c| c.person.id);
+    }
+    Ok(())
+}
+
+/// Records by the values of fields that are matching keys: a query for each such field, of which a policy has few.
+async fn by_key(tx: &mut Tx, questions: &Questions, answers: &mut Answers) -> Result<()> {
+    let mut by_field: BTreeMap<&Field, Vec<String>> = BTreeMap::new();
+    for (field, key) in &questions.keys {
+        by_field.entry(field).or_default().push(key.clone());
+    }
+    let sql = candidates("k.value_key", "k.field = $1 AND k.value_key IN EACH_TEXT($2) AND p.status <> 2").replacen(
+        "FROM people p",
+        "FROM person_keys k JOIN people p ON p.id = k.person_id",
+        1,
+    );
+    for (field, keys) in by_field {
+        for row in tx.query(&sql, values![field.as_str(), keys]).await? {
+            let candidate = candidate(&row)?;
+            answers.keys.entry((field.clone(), row.get(0)?)).or_default().push(candidate);
+        }
     }
     Ok(())
 }

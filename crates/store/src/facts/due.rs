@@ -99,6 +99,7 @@ async fn facts(tx: &mut Tx, tenant: TenantKey, keys: Vec<i64>, relevant: Option<
     let mut groups = memberships(tx, &keys, relevant).await?;
     let mut linked = linked(tx, tenant, &keys).await?;
     let mut reviews = reviews(tx, &keys).await?;
+    let assigned = assigned(tx, &keys).await?;
     // The tenant is compared here: named in the query, it would lead SQLite through an index of the whole tenant.
     let sql = "SELECT id, source_id, attributes, change_hash, presence, manager, tenant_id FROM mirror_users
          WHERE id IN EACH_INT($1)";
@@ -116,6 +117,7 @@ async fn facts(tx: &mut Tx, tenant: TenantKey, keys: Vec<i64>, relevant: Option<
             change_hash: row.get(3)?,
             presence: presence(row.get(4)?)?,
             manager: row.get(5)?,
+            assigned: assigned.contains(&key.0),
             groups: groups.remove(&key).unwrap_or_default(),
             links: linked.remove(&key).unwrap_or_default(),
             review,
@@ -124,6 +126,12 @@ async fn facts(tx: &mut Tx, tenant: TenantKey, keys: Vec<i64>, relevant: Option<
         users.insert(key.0, facts);
     }
     Ok(keys.iter().filter_map(|key| users.remove(key)).collect())
+}
+
+/// Which of these users are assigned to our application.
+pub(super) async fn assigned(tx: &mut Tx, keys: &[i64]) -> Result<HashSet<i64>> {
+    let sql = "SELECT user_id FROM app_assigned WHERE user_id IN EACH_INT($1)";
+    tx.query(sql, values![keys.to_vec()]).await?.iter().map(|row| row.get(0)).collect()
 }
 
 async fn memberships(tx: &mut Tx, keys: &[i64], relevant: Option<&HashSet<GroupKey>>) -> Result<HashMap<UserKey, Vec<GroupKey>>> {

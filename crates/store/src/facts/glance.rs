@@ -2,6 +2,7 @@
 //! the cost of all facts, for looks at whole directories.
 
 use crate::error::{Result, StoreError};
+use crate::facts::due;
 use crate::mirror::presence;
 use crate::plan::stretch;
 use crate::records::kind;
@@ -39,7 +40,7 @@ impl Store {
         let mut tx = self.db.read().await?;
         let end = if to.is_some() { "AND source_id <= $4" } else { "AND $4 = ''" };
         let sql = format!(
-            "SELECT id, source_id, attributes, presence FROM mirror_users
+            "SELECT id, source_id, attributes, presence, manager FROM mirror_users
              WHERE tenant_id = $1 AND source_id > $2 {end} AND presence <> 3 ORDER BY source_id LIMIT $3"
         );
         let (from, to) = (after.map_or("", SourceId::as_str), to.map_or("", SourceId::as_str));
@@ -56,6 +57,7 @@ impl Store {
                 }
             }
         }
+        let assigned = if keys.is_empty() { HashSet::new() } else { due::assigned(&mut tx, &keys).await? };
         let mut links: HashMap<UserKey, Vec<(Kind, bool, bool)>> = HashMap::new();
         if !keys.is_empty() {
             let sql = "SELECT user_id, kind, slot, out_by_sync FROM links WHERE user_id IN EACH_INT($1)";
@@ -74,7 +76,8 @@ impl Store {
                     attributes: row.json(2).map_err(|e| StoreError::Corrupt(format!("mirror_users row {key}: {e}")))?,
                     change_hash: Hash::of(""),
                     presence: presence(row.get(3)?)?,
-                    manager: None,
+                    manager: row.get(4)?,
+                    assigned: assigned.contains(&key.0),
                     groups: groups.remove(&key).unwrap_or_default(),
                     links: Vec::new(),
                     review: None,

@@ -43,6 +43,7 @@ pub(super) const CHANGE: &[&str] = &[
     "reasons",
     "link_after",
     "stands_for",
+    "new_site",
 ];
 
 /// How a manager who has no record yet stands in a change's new values.
@@ -111,7 +112,12 @@ impl Writing {
         let (mut changes, mut bookings, mut reports, mut decided) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for decision in &decisions {
             let counted = Tally::of(decision);
-            if pass == Pass::Linked {
+            // Of users without a link only those can come again who wait, look for a manager, or name a new site.
+            let may_come_again = || {
+                let is_open = |c: &Change| c.new_site.is_some() || c.set.get(&Field::MANAGER).is_some_and(|m| m.is_string());
+                decision.review.is_some() || decision.changes.iter().any(is_open)
+            };
+            if pass == Pass::Linked || (pass == Pass::Unlinked && may_come_again()) {
                 decided.push(values![run, decision.user, counted.code()]);
             }
             tally.add(&counted, 1);
@@ -332,6 +338,7 @@ pub(super) fn change_row(id: i64, change: &Change) -> Result<Vec<Value>> {
         Value::json(&change.reasons)?,
         change.link.as_ref().map(Value::json).transpose()?.unwrap_or(Value::Null),
         if change.stands_for.is_empty() { Value::Null } else { Value::json(&change.stands_for)? },
+        change.new_site.as_ref().map(Value::json).transpose()?.unwrap_or(Value::Null),
     ])
 }
 

@@ -58,7 +58,7 @@ pub struct PlanFilter {
 pub(super) const ROWS: &str =
     "SELECT c.id, c.user_id, u.source_id, c.person_id, c.person_version, c.verb, c.kind, c.rule, c.removal, c.returns,
     c.rekey, c.cause, c.unlink_user, c.before_values, c.set_values, c.reasons, c.link_after, c.stands_for, o.person_id, o.failed,
-    o.error, o.at, u.attributes
+    o.error, o.at, u.attributes, c.new_site
     FROM changes c LEFT JOIN outcomes o ON o.change_id = c.id LEFT JOIN mirror_users u ON u.id = c.user_id";
 
 pub(super) fn read(row: &Row) -> Result<PlanRow> {
@@ -80,6 +80,7 @@ pub(super) fn read(row: &Row) -> Result<PlanRow> {
         reasons: row.json(15)?,
         link: row.json_opt(16)?,
         unlink: row.get(12)?,
+        new_site: row.json_opt(23)?,
         effects: Effects {
             removal: row.get(8)?,
             returns: row.get(9)?,

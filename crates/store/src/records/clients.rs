@@ -1,6 +1,6 @@
 //! Clients and their sites.
 
-use crate::db::Row;
+use crate::db::{Row, Tx};
 use crate::error::{Result, StoreError};
 use crate::mirror::touch;
 use crate::records::EMBEDDED;
@@ -95,20 +95,16 @@ impl Store {
         tx.commit().await
     }
 
-    /// The site of a name at a client, made if there is none.
+    /// The site of a name at a client, made if there is none. Whoever waits for a site of that name is touched.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the client does not exist.
     pub async fn create_site(&self, client: ClientId, name: &str) -> Result<Site> {
         self.client(client).await?;
         let mut tx = self.db.begin().await?;
-        let sql = "INSERT INTO sites (client_id, name, name_key, target) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (client_id, name_key) DO NOTHING";
-        tx.execute(sql, values![client, text::nfc(name), text::fold(name), EMBEDDED]).await?;
-        let row =
-            tx.query_opt(&format!("{SITE} WHERE client_id = $1 AND name_key = $2"), values![client, text::fold(name)]).await?;
+        let site = find_or_make_site(&mut tx, client, name).await?;
         tx.commit().await?;
-        row.as_ref().map_or_else(|| Err(StoreError::missing("site", name)), site)
+        Ok(site)
     }
 
     /// All sites by id.
@@ -127,4 +123,27 @@ impl Store {
         let row = self.db.query_opt(&format!("{SITE} WHERE id = $1"), values![id]).await?;
         row.as_ref().map_or_else(|| Err(StoreError::missing("site", id)), site)
     }
+}
+
+/// The site of a name at a client, found or made; there is never a second of the same name (ruling 39).
+pub(crate) async fn find_or_make_site(tx: &mut Tx, client: ClientId, name: &str) -> Result<Site> {
+    let key = text::fold(name);
+    let find = format!("{SITE} WHERE client_id = $1 AND name_key = $2");
+    if let Some(row) = tx.query_opt(&find, values![client, key.as_str()]).await? {
+        return site(&row);
+    }
+    let sql = "INSERT INTO sites (client_id, name, name_key, target) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (client_id, name_key) DO NOTHING";
+    let made = tx.execute(sql, values![client, text::nfc(name), key.as_str(), EMBEDDED]).await? > 0;
+    let row = tx.query_opt(&find, values![client, key.as_str()]).await?;
+    let site = row.as_ref().map_or_else(|| Err(StoreError::missing("site", name)), site)?;
+    if made {
+        // Rules name sites by id or name, as written; nobody else would notice that one appeared.
+        let sql = "SELECT DISTINCT wait_key FROM waits WHERE kind = 'site'";
+        let waiting: Vec<String> = tx.query(sql, ()).await?.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+        let meant = |reference: &String| text::fold(reference) == key || *reference == site.id.to_string();
+        let named = waiting.into_iter().filter(meant).map(|reference| ("site", reference)).collect::<Vec<_>>();
+        touch::waiters(tx, &named).await?;
+    }
+    Ok(site)
 }

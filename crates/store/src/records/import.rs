@@ -1,5 +1,6 @@
 //! Adopting records that exist elsewhere.
 
+use super::keys;
 use super::people::{self, Remote};
 use crate::error::{Result, StoreError};
 use crate::mirror::touch;
@@ -78,17 +79,18 @@ impl Store {
             }
         }
         let mut wakes = Vec::new();
+        let fields = keys::fields(&mut tx).await?;
         let fresh = tx.fresh_ids("people", creates.len()).await?;
         let mut created = Vec::with_capacity(creates.len());
         for (mut one, id) in creates.into_iter().zip(fresh) {
             one.person.id = PersonId(id);
             one.person.version = 1;
-            wakes.extend(people::wakes(None, &one.person));
+            wakes.extend(people::wakes(None, &one.person, &fields));
             created
                 .push((one.person, Remote { target: target.to_owned(), id: Some(one.remote_id), version: one.remote_version }));
         }
         people::insert(&mut tx, &created, by, now).await?;
-        wakes.extend(updates.iter().flat_map(|(old, new)| people::wakes(Some(old), new)));
+        wakes.extend(updates.iter().flat_map(|(old, new)| people::wakes(Some(old), new, &fields)));
         let updated: Vec<Person> = updates.into_iter().map(|(_, new)| new).collect();
         let readdressed: Vec<PersonId> = updated.iter().map(|p| p.id).collect();
         people::update(&mut tx, &updated, &readdressed, by, now).await?;

@@ -63,7 +63,7 @@ pub(crate) fn read(row: &Row, at: usize, tenant: TenantKey, source_id: SourceId)
 }
 
 pub(crate) fn read_cause(word: &str) -> Result<Cause> {
-    [Cause::Unmapped, Cause::Disabled, Cause::Missing, Cause::Deleted]
+    [Cause::InactiveRole, Cause::Unmapped, Cause::Disabled, Cause::Missing, Cause::Deleted]
         .into_iter()
         .find(|c| c.as_str() == word)
         .ok_or_else(|| StoreError::Corrupt(format!("links.out_cause is {word}")))

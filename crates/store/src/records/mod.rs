@@ -2,6 +2,7 @@
 
 pub(crate) mod clients;
 pub(crate) mod import;
+pub(crate) mod keys;
 pub(crate) mod links;
 pub(crate) mod people;
 pub(crate) mod search;

@@ -3,9 +3,10 @@
 use crate::db::{OnConflict, Row, Tx, Value};
 use crate::error::{Result, StoreError};
 use crate::mirror::touch;
-use crate::records::{EMBEDDED, kind, kind_code, status, status_code};
+use crate::records::{EMBEDDED, keys, kind, kind_code, status, status_code};
 use crate::{Store, values};
 use model::address::AddressKey;
+use model::plan::Wait;
 use model::records::{Fields, Person};
 use model::{Field, PersonId, text};
 use std::collections::HashMap;
@@ -163,13 +164,15 @@ pub(crate) async fn insert(tx: &mut Tx, people: &[(Person, Remote)], by: &str, n
         addresses.extend(more_addresses(person));
     }
     tx.insert_many("people", INSERT, rows, OnConflict::Fail).await?;
-    tx.insert_many("person_addresses", &["address_key", "person_id"], addresses, OnConflict::Skip).await.map(|_| ())
+    tx.insert_many("person_addresses", &["address_key", "person_id"], addresses, OnConflict::Skip).await?;
+    keys::index(tx, people.iter().map(|(person, _)| person)).await
 }
 
 /// Writes changed records; `readdressed` names those whose further addresses may differ.
 pub(crate) async fn update(tx: &mut Tx, people: &[Person], readdressed: &[PersonId], by: &str, now: i64) -> Result<()> {
     let rows = people.iter().map(|person| row(person, by, now)).collect::<Result<Vec<_>>>()?;
     tx.update_many("people", UPDATE, rows).await?;
+    keys::reindex(tx, people).await?;
     if readdressed.is_empty() {
         return Ok(());
     }
@@ -199,8 +202,9 @@ pub(crate) async fn load(tx: &mut Tx, ids: Vec<i64>) -> Result<HashMap<PersonId,
     Ok(people)
 }
 
-/// What a change of a record frees or takes, for whom waits on it: the record, its addresses, its username.
-pub(crate) fn wakes(before: Option<&Person>, after: &Person) -> Vec<(&'static str, String)> {
+/// What a change of a record frees or takes, for whom waits on it: the record, its addresses, its username, and its values in
+/// `fields`, those that are matching keys.
+pub(crate) fn wakes(before: Option<&Person>, after: &Person, fields: &[Field]) -> Vec<(&'static str, String)> {
     let mut keys = vec![("person", after.id.to_string())];
     let name = |p: &Person| p.username.as_deref().map(text::fold);
     let mail = |p: &Person| email_key(p.email.as_deref());
@@ -210,6 +214,13 @@ pub(crate) fn wakes(before: Option<&Person>, after: &Person) -> Vec<(&'static st
         let new = Some(after).filter(|p| live(p)).and_then(of);
         if old != new {
             keys.extend(old.into_iter().chain(new).map(|key| (kind, key)));
+        }
+    }
+    for field in fields {
+        let of = |p: &Person| if live(p) { text::keys(&p.get(field)) } else { Vec::new() };
+        let (old, new) = (before.map(of).unwrap_or_default(), of(after));
+        if old != new {
+            keys.extend(old.into_iter().chain(new).map(|value| Wait::Key(field.clone(), value).parts()));
         }
     }
     keys
@@ -269,7 +280,8 @@ impl Store {
             let slot = if after.status == model::Status::Archived { id.0 } else { 0 };
             tx.execute("UPDATE links SET slot = $2 WHERE person_id = $1 AND slot <> $2", values![id, slot]).await?;
         }
-        touch::waiters(&mut tx, &wakes(Some(&before), &after)).await?;
+        let fields = keys::fields(&mut tx).await?;
+        touch::waiters(&mut tx, &wakes(Some(&before), &after, &fields)).await?;
         tx.commit().await?;
         Ok(after)
     }

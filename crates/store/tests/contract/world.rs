@@ -177,6 +177,7 @@ impl World {
             reasons: Vec::new(),
             link: Some(LinkState { policy_digest: Some("stamp".into()), ..LinkState::default() }),
             unlink: None,
+            new_site: None,
             effects: Effects::default(),
             stands_for: Vec::new(),
         };

@@ -73,6 +73,7 @@ impl Engine {
         let users = store.user_facts(tenant, &[row.key]).await?;
         let answers = store.answer(tenant, &planner.questions(&users)).await?;
         let mut claims = Claims::default();
+        claims.everyone_decided();
         let mut decisions = planner.decide(&users, &answers, &mut claims);
         if !claims.settle().is_empty() {
             decisions = planner.decide(&users, &answers, &mut claims);

@@ -1,0 +1,208 @@
+//! By what a user without a record is looked for: the policy's matching keys, in order (M01 to M03, rulings 47 and 59).
+
+use crate::source::{self, Fault, Yield};
+use model::address::AddressKey;
+use model::attributes::Hash;
+use model::facts::{Answers, Candidate, Questions, UserFacts};
+use model::plan::Wait;
+use model::policy::{MatchKey, Policy, Source};
+use model::{Field, Kind, Value, text};
+
+/// The record's field that the key `upn` looks into first.
+const UPN: &str = "upn";
+
+/// The keys for records of one kind, made ready.
+#[derive(Debug)]
+pub(crate) struct MatchKeys {
+    keys: Vec<Key>,
+    /// The tenant's own domain, folded: what a username without one goes on with.
+    domain: String,
+}
+
+#[derive(Debug)]
+enum Key {
+    Email,
+    Upn,
+    Field(Field, Source),
+}
+
+/// A value of the user that records are looked for by.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    /// The key's name, for reasons.
+    pub(crate) key: String,
+    /// Which value it is, for reasons.
+    pub(crate) shown: String,
+    lookup: Lookup,
+}
+
+#[derive(Debug)]
+enum Lookup {
+    Address(AddressKey),
+    /// A folded user principal name; beside it, its local part where its domain is the tenant's own.
+    Upn(String, Option<String>),
+    Field(Field, String),
+}
+
+impl MatchKeys {
+    pub(crate) fn new(policy: &Policy, kind: Kind, domain: &str) -> Self {
+        let keys = policy.matching.keys.iter().filter_map(|key| match key {
+            // The link is looked at before anything else, listed or not.
+            MatchKey::ObjectId => None,
+            MatchKey::Email => Some(Key::Email),
+            MatchKey::Upn => Some(Key::Upn),
+            MatchKey::Field { field, source } => {
+                let source = policy.key_source(field, source.as_ref(), kind)?;
+                Some(Key::Field(field.clone(), source.into_owned()))
+            }
+        });
+        Self { keys: keys.collect(), domain: text::fold(domain) }
+    }
+
+    /// The record's fields, beside addresses and usernames, in which values are looked for.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = Field> {
+        self.keys.iter().filter_map(|key| match key {
+            Key::Email => None,
+            Key::Upn => Some(Field::new(UPN)),
+            Key::Field(field, _) => Some(field.clone()),
+        })
+    }
+
+    /// The keys' names.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let names = self.keys.iter().map(|key| match key {
+            Key::Email => "email".to_owned(),
+            Key::Upn => UPN.to_owned(),
+            Key::Field(field, _) => field.to_string(),
+        });
+        let names: Vec<String> = names.collect();
+        if names.is_empty() { vec!["object_id".to_owned()] } else { names }
+    }
+
+    /// The user's values, key by key and address by address, each once. An empty value looks for nobody.
+    pub(crate) fn probes(&self, user: &UserFacts) -> Result<Vec<Probe>, Fault> {
+        let mut probes: Vec<Probe> = Vec::new();
+        for key in &self.keys {
+            match key {
+                Key::Email => self.by_email(user, &mut probes),
+                Key::Upn => {
+                    let name = source::own_name(&user.attributes).filter(|n| !source::has_ext(n));
+                    let Some(name) = name else { continue };
+                    let folded = text::fold(&name);
+                    let local =
+                        folded.rsplit_once('@').filter(|(_, domain)| *domain == self.domain).map(|(local, _)| local.to_owned());
+                    let shown = format!("userPrincipalName {name}");
+                    probes.push(Probe { key: UPN.to_owned(), shown, lookup: Lookup::Upn(folded, local) });
+                }
+                Key::Field(field, source) => {
+                    for value in values(field, source, user)? {
+                        let shown = format!("{field} {value}");
+                        probes.push(Probe { key: field.to_string(), shown, lookup: Lookup::Field(field.clone(), value) });
+                    }
+                }
+            }
+        }
+        Ok(probes)
+    }
+
+    fn by_email(&self, user: &UserFacts, probes: &mut Vec<Probe>) {
+        let mut seen: Vec<AddressKey> = Vec::new();
+        for (attribute, address) in source::match_addresses(&user.attributes) {
+            let Some(key) = AddressKey::of(&address).filter(|key| !seen.contains(key)) else { continue };
+            seen.push(key.clone());
+            let shown = format!("{attribute} {address}");
+            probes.push(Probe { key: "email".to_owned(), shown, lookup: Lookup::Address(key) });
+        }
+    }
+
+    /// Asks for everybody who has one of the user's values. What cannot be computed is told of when the user is decided.
+    pub(crate) fn ask(&self, user: &UserFacts, questions: &mut Questions) {
+        for probe in self.probes(user).unwrap_or_default() {
+            match probe.lookup {
+                Lookup::Address(key) => {
+                    questions.addresses.insert(key);
+                }
+                Lookup::Upn(name, local) => {
+                    questions.keys.insert((Field::new(UPN), name.clone()));
+                    questions.usernames.extend(local.into_iter().chain([name]));
+                }
+                Lookup::Field(field, value) => {
+                    questions.keys.insert((field, value));
+                }
+            }
+        }
+    }
+
+    /// What may bring a record for the user.
+    pub(crate) fn waits(&self, user: &UserFacts) -> Vec<Wait> {
+        let probes = self.probes(user).unwrap_or_default().into_iter();
+        let waits = probes.flat_map(|probe| match probe.lookup {
+            Lookup::Address(key) => vec![Wait::Address(key.as_str().to_owned())],
+            Lookup::Upn(name, local) => {
+                let names = local.into_iter().chain([name.clone()]).map(Wait::Username);
+                names.chain([Wait::Key(Field::new(UPN), name)]).collect()
+            }
+            Lookup::Field(field, value) => vec![Wait::Key(field, value)],
+        });
+        waits.collect()
+    }
+}
+
+impl Probe {
+    /// Under what the claims know the value: who gives it up and who takes it in this plan.
+    pub(crate) fn hash(&self) -> Hash {
+        match &self.lookup {
+            Lookup::Address(key) => Hash::of(key.as_str()),
+            Lookup::Upn(name, _) => hash(&Field::new(UPN), name),
+            Lookup::Field(field, value) => hash(field, value),
+        }
+    }
+
+    /// The records that hold the value, as the store told.
+    pub(crate) fn candidates<'a>(&self, answers: &'a Answers) -> Vec<&'a Candidate> {
+        match &self.lookup {
+            Lookup::Address(key) => answers.addresses.get(key).into_iter().flatten().collect(),
+            Lookup::Field(field, value) => answers.keys.get(&(field.clone(), value.clone())).into_iter().flatten().collect(),
+            Lookup::Upn(name, local) => {
+                let upn = Field::new(UPN);
+                let told = answers.keys.get(&(upn.clone(), name.clone())).into_iter().flatten();
+                // A record whose field is empty is known by its username and the tenant's domain.
+                let by_name = [Some(name), local.as_ref()].into_iter().flatten();
+                let by_name = by_name.filter_map(|name| answers.usernames.get(name)).flatten();
+                let by_name = by_name.filter(|c| text::is_empty(&c.person.get(&upn)));
+                let mut found: Vec<&Candidate> = told.chain(by_name).collect();
+                found.sort_by_key(|c| c.person.id);
+                found.dedup_by_key(|c| c.person.id);
+                found
+            }
+        }
+    }
+}
+
+/// The user's folded values for a field, each once.
+fn values(field: &Field, source: &Source, user: &UserFacts) -> Result<Vec<String>, Fault> {
+    let told = match source::of(source, user) {
+        Yield::Nothing => return Ok(Vec::new()),
+        Yield::Fault(why) => return Err(Fault::of_value(&format!("matching by {field}"), &why)),
+        Yield::Text(value) => text::keys(&Value::from(value.as_ref())),
+        Yield::Texts(values) => values.iter().flat_map(|value| text::keys(&Value::from(value.as_ref()))).collect(),
+        Yield::Other(value) => text::keys(&value),
+    };
+    let mut values: Vec<String> = Vec::with_capacity(told.len());
+    told.into_iter().for_each(|value| {
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    });
+    Ok(values)
+}
+
+/// The hash of a field's folded value. Addresses, which have hashes of their own, hold no U+0001.
+pub(crate) fn hash(field: &Field, value: &str) -> Hash {
+    Hash::of(&format!("\u{1}{field}\u{1}{value}"))
+}
+
+/// The hashes of a record's values in a field.
+pub(crate) fn hashes(field: &Field, value: &Value) -> Vec<Hash> {
+    text::keys(value).iter().map(|key| hash(field, key)).collect()
+}
