@@ -334,18 +334,28 @@ impl ReviewWhy {
         match self {
             ReviewWhy::AmbiguousMatch => "Several records could be this user. Choose the right one, or create a new record.",
             ReviewWhy::MatchedInOtherClient => {
-                "A record of another client has this address. Link it only if the person really moved."
+                "A record of another client has this address. Link it only if the person really moved; otherwise create a new one."
             }
-            ReviewWhy::AlreadyLinked => "The record with this address is linked to another user.",
-            ReviewWhy::InactiveMatch => "The only record with this address is inactive. Link it, or create a new one.",
-            ReviewWhy::DuplicateInSource => "Another user would be created with the same e-mail or username.",
-            ReviewWhy::UsernameTaken => "This username belongs to another record.",
-            ReviewWhy::KindChange => "The rules now want the other kind of record for this user.",
+            ReviewWhy::AlreadyLinked => {
+                "The record with this address is linked to another user. Link another record, create a new one, or dismiss this user."
+            }
+            ReviewWhy::InactiveMatch => "Only inactive records have this address. Link one, or create a new one.",
+            ReviewWhy::DuplicateInSource => {
+                "Another user would be created with the same e-mail or username. Create this one too, or dismiss it."
+            }
+            ReviewWhy::UsernameTaken => {
+                "This username belongs to another record. Link that one if it is the same person; otherwise free the name, and sync \
+                 goes on by itself."
+            }
+            ReviewWhy::KindChange => {
+                "The rules now want the other kind of record for this user. Link to keep the record as it is, or create one of the \
+                 other kind."
+            }
             ReviewWhy::ClientUnresolved => {
-                "The rule's client or site cannot be found. Map the tenant to a client, or mend the rule."
+                "The rule's client or site cannot be found. Map the tenant to a client, or mend the rule; sync then goes on by itself."
             }
-            ReviewWhy::Returned => "The user is back. Decide whether the record is used again.",
-            ReviewWhy::NoMatch => "No record matched, and the policy asks before creating one.",
+            ReviewWhy::Returned => "The user is back. Link to use the record again, or dismiss the user to leave it out of use.",
+            ReviewWhy::NoMatch => "No record matched, and the policy asks before creating one. Create it, or link the right one.",
         }
     }
 }

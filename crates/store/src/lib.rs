@@ -42,7 +42,7 @@ pub use error::{Result, StoreError};
 pub use facts::{Glance, RuleGroup};
 pub use lease::Lease;
 pub use mirror::{FeedState, PageCommit, PageStats, UserFilter, UserRow};
-pub use overview::{Overview, StandingCount};
+pub use overview::{Overview, StandingCount, StandingTotals, TenantGlance};
 pub use plan::{ChangeState, Pass, PlanFilter, PlanRow, Written, WrittenBy, place};
 pub use policies::PolicyVersion;
 pub use records::{EMBEDDED, ImportOutcome, ImportedPerson, PersonEdit, PersonFilter, PersonRow, PersonView};

@@ -60,11 +60,15 @@ pub struct NewTenant {
     pub name: String,
 }
 
+/// Columns to select from `tenants t`, for [`tenant`].
+pub(crate) const COLUMNS: &str = "t.id, t.connection_id, t.directory_id, t.domain, t.name, t.client_id, t.enabled, t.schedule_minutes, t.next_run_at, t.first_applied_run";
+/// How many those are.
+pub(crate) const WIDTH: usize = 10;
 const TENANT: &str = "SELECT id, connection_id, directory_id, domain, name, client_id, enabled, schedule_minutes, next_run_at,
     first_applied_run FROM tenants";
 const CONNECTION: &str = "SELECT id, name, kind, settings, created_at FROM connections";
 
-fn tenant(row: &Row) -> Result<Tenant> {
+pub(crate) fn tenant(row: &Row) -> Result<Tenant> {
     Ok(Tenant {
         key: row.get(0)?,
         connection: row.get(1)?,

@@ -36,6 +36,7 @@ mod following;
 mod groups;
 mod input;
 mod reverting;
+mod reviewing;
 mod secrecy;
 mod together;
 mod what_if;

@@ -7,8 +7,7 @@ use model::records::Client;
 use model::run::RunState;
 use model::{ClientId, RunId, TenantKey};
 use serde::Serialize;
-use std::collections::HashMap;
-use store::{RunFilter, Tenant};
+use store::{RunFilter, Tenant, TenantGlance};
 
 /// How many of a tenant's users stand where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,6 +47,29 @@ pub struct TenantView {
     pub last_run_at: Option<i64>,
     /// Whether a plan was ever applied.
     pub applied_before: bool,
+    /// The latest run whose plan waits for approval.
+    pub held_run: Option<RunId>,
+}
+
+impl TenantView {
+    fn of(glance: TenantGlance) -> Self {
+        let TenantGlance { tenant, client, last_run, held } = glance;
+        let given = |text: String| Some(text).filter(|t| !t.is_empty());
+        Self {
+            key: tenant.key,
+            name: tenant.name,
+            domain: given(tenant.domain),
+            tenant_id: given(tenant.directory_id),
+            client: tenant.client,
+            client_name: client,
+            scheduled: tenant.enabled,
+            last_run_id: last_run.map(|(id, ..)| id),
+            last_run: last_run.map(|(_, state, _)| state.to_string()),
+            last_run_at: last_run.map(|(.., at)| at),
+            applied_before: tenant.first_applied_run.is_some(),
+            held_run: held,
+        }
+    }
 }
 
 impl Engine {
@@ -56,12 +78,7 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub async fn tenants(&self) -> Result<Vec<TenantView>> {
-        let clients: HashMap<ClientId, String> = self.store().clients().await?.into_iter().map(|c| (c.id, c.name)).collect();
-        let mut views = Vec::new();
-        for tenant in self.store().tenants().await? {
-            views.push(self.tenant_view(tenant, &clients).await?);
-        }
-        Ok(views)
+        Ok(self.store().tenant_glances().await?.into_iter().map(TenantView::of).collect())
     }
 
     /// A tenant by id, domain, or the connection's name.
@@ -83,30 +100,14 @@ impl Engine {
     }
 
     async fn tenant_shown(&self, tenant: Tenant) -> Result<TenantView> {
-        let mut clients = HashMap::new();
-        if let Some(id) = tenant.client {
-            clients.insert(id, self.store().client(id).await?.name);
-        }
-        self.tenant_view(tenant, &clients).await
-    }
-
-    async fn tenant_view(&self, tenant: Tenant, clients: &HashMap<ClientId, String>) -> Result<TenantView> {
+        let client = match tenant.client {
+            Some(id) => Some(self.store().client(id).await?.name),
+            None => None,
+        };
         let filter = RunFilter { tenant: Some(tenant.key), states: Vec::new(), before: None, limit: 1 };
-        let last = self.store().runs(&filter).await?.into_iter().next();
-        let given = |text: String| Some(text).filter(|t| !t.is_empty());
-        Ok(TenantView {
-            key: tenant.key,
-            name: tenant.name,
-            domain: given(tenant.domain),
-            tenant_id: given(tenant.directory_id),
-            client: tenant.client,
-            client_name: tenant.client.and_then(|c| clients.get(&c).cloned()),
-            scheduled: tenant.enabled,
-            last_run_id: last.as_ref().map(|r| r.id),
-            last_run: last.as_ref().map(|r| r.state.to_string()),
-            last_run_at: last.as_ref().map(|r| r.created_at),
-            applied_before: tenant.first_applied_run.is_some(),
-        })
+        let last_run = self.store().runs(&filter).await?.into_iter().next().map(|r| (r.id, r.state, r.created_at));
+        let held = self.waiting_run(tenant.key).await?;
+        Ok(TenantView::of(TenantGlance { tenant, client, last_run, held }))
     }
 
     /// Says which client a tenant's people belong to. The next plan is a first plan again, which a person approves (ruling 94).

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::response::Html;
 use model::TenantKey;
 use model::run::RunState;
-use store::RunFilter;
+use store::{RunFilter, StandingTotals};
 use sync::{RunReport, TenantView};
 
 /// Tenants shown on the overview; the others are a click away.
@@ -39,10 +39,8 @@ pub async fn waiting(state: &AppState) -> Result<Waiting, ApiError> {
 pub async fn get(viewer: Viewer, State(state): State<AppState>, params: Params) -> PageResult<Html<String>> {
     let page = Page { note: params.note(), ..page(&state, &viewer, Section::Overview, "Overview").await? };
     let figures = state.store().overview().await?;
-    let mut tenants = Vec::new();
-    for tenant in state.engine().tenants().await?.into_iter().take(TENANTS) {
-        tenants.push(row(&state, tenant).await?);
-    }
+    let shown = state.engine().tenants().await?.into_iter().take(TENANTS).collect();
+    let tenants = rows(&state, shown).await?;
     let filter = RunFilter { tenant: None, states: vec![RunState::Held], before: None, limit: HELD };
     let mut held = Vec::new();
     for run in state.store().runs(&filter).await? {
@@ -74,12 +72,17 @@ pub fn held_run(run: &RunReport) -> HeldRun {
     }
 }
 
-/// A tenant as a row of a table.
-pub async fn row(state: &AppState, tenant: TenantView) -> Result<TenantRow, ApiError> {
-    let standing = standing(state, tenant.key).await?;
+/// Tenants as rows of a table.
+pub async fn rows(state: &AppState, tenants: Vec<TenantView>) -> Result<Vec<TenantRow>, ApiError> {
+    let keys: Vec<TenantKey> = tenants.iter().map(|t| t.key).collect();
+    let totals = state.store().standing_totals(&keys).await?;
+    Ok(tenants.into_iter().map(|t| row(totals.get(&t.key).copied().unwrap_or_default(), t)).collect())
+}
+
+fn row(totals: StandingTotals, tenant: TenantView) -> TenantRow {
     let last = tenant.last_run.as_deref().and_then(RunState::parse);
     // A later look that found the same plan does not take the waiting one away.
-    let waits = state.engine().waiting_run(tenant.key).await?.is_some();
+    let waits = tenant.held_run.is_some();
     let status = match (last, tenant.client.is_some(), tenant.applied_before) {
         _ if waits => Mark::new("warn", "Waits for approval"),
         (Some(RunState::Failed), ..) => Mark::new("bad", "Last run failed"),
@@ -89,17 +92,17 @@ pub async fn row(state: &AppState, tenant: TenantView) -> Result<TenantRow, ApiE
         (_, _, false) => Mark::new("info", "Preview only"),
         _ => Mark::new("good", "In step"),
     };
-    Ok(TenantRow {
+    TenantRow {
         id: tenant.key.0,
         name: tenant.name,
         domain: tenant.domain.unwrap_or_default(),
         client: tenant.client_name,
         status,
         last_run: tenant.last_run_id.zip(tenant.last_run_at).map(|(id, at)| (id.0, When::ago(at))),
-        users: thousands(standing.all),
-        synced: thousands(standing.of("synced")),
-        review: thousands(standing.of("in_review")),
-    })
+        users: thousands(totals.users),
+        synced: thousands(totals.in_step),
+        review: thousands(totals.in_review),
+    }
 }
 
 /// How a tenant's users are accounted for.

@@ -13,9 +13,10 @@ use crate::state::AppState;
 use crate::view::{Mark, Names, Page, Pager, Section, label, show as value_of};
 use axum::extract::State;
 use model::policy::{Derived, Source, Step};
+use model::reason::Reason;
 use model::records::{Link, Pin};
 use model::{ClientId, Field, PersonId, RunId, Status, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use store::{ChangeState, PersonFilter, PersonView};
 
 /// People on a page.
@@ -137,6 +138,8 @@ fn fields(view: &PersonView, names: &Names, origins: &Origins) -> Vec<FieldRow> 
 struct Origins {
     /// What sync wrote last, by field, and in which run.
     written: BTreeMap<Field, (Value, RunId)>,
+    /// Fields whose last value was a default, because Entra held none.
+    defaulted: BTreeSet<Field>,
     /// The attribute each field is mapped from.
     mapped: BTreeMap<Field, String>,
 }
@@ -145,8 +148,16 @@ impl Origins {
     async fn of(state: &AppState, view: &PersonView, history: &[store::PlanRow]) -> Self {
         let mut origins = Self::default();
         for row in history.iter().filter(|row| row.state == ChangeState::Applied) {
+            let default = |field: &Field| {
+                row.change.reasons.iter().any(|r| matches!(r, Reason::Defaulted { field: defaulted } if defaulted == field))
+            };
             for (field, value) in &row.change.set {
-                origins.written.entry(field.clone()).or_insert_with(|| (value.clone(), row.run));
+                if !origins.written.contains_key(field) {
+                    origins.written.insert(field.clone(), (value.clone(), row.run));
+                    if default(field) {
+                        origins.defaulted.insert(field.clone());
+                    }
+                }
             }
         }
         // A policy that does not load (after a downgrade) only costs the attributes' names.
@@ -186,6 +197,9 @@ fn origin(view: &PersonView, field: &Field, names: &Names, origins: &Origins) ->
     }
     let by_hand = || if view.target == store::EMBEDDED { "Kept here".into() } else { format!("Adopted from {}", view.target) };
     match origins.written.get(field) {
+        Some((wrote, run)) if *wrote == view.person.get(field) && origins.defaulted.contains(field) => {
+            format!("Default: Entra holds no value (run {run})")
+        }
         Some((wrote, run)) if *wrote == view.person.get(field) => match origins.mapped.get(field) {
             Some(attribute) => format!("Entra: {attribute} (run {run})"),
             None => format!("Decided by the policy (run {run})"),

@@ -4,7 +4,7 @@ use crate::api::input::Id;
 use crate::api::tenants::CLIENT;
 use crate::auth::{Operator, Viewer};
 use crate::pages::form::{Form, Params};
-use crate::pages::overview::{held_run, row, standing};
+use crate::pages::overview::{held_run, rows, standing};
 use crate::pages::runs::run_rows;
 use crate::pages::templates::{RunButton, TenantPage, TenantRows, Tenants};
 use crate::pages::{PageResult, go, go_saying, page, render};
@@ -32,16 +32,12 @@ pub async fn list(viewer: Viewer, State(state): State<AppState>, params: Params)
     let after = params.number("after");
     let empty = all.is_empty();
     let mut rest = all.into_iter().filter(|t| after.is_none_or(|a| t.key.0 > a)).peekable();
-    let mut tenants = Vec::new();
-    while tenants.len() < ROWS
-        && let Some(tenant) = rest.next()
-    {
-        tenants.push(row(&state, tenant).await?);
-    }
-    let next = rest.peek().and_then(|_| tenants.last()).map(|t| t.id.to_string());
+    let shown: Vec<_> = rest.by_ref().take(ROWS).collect();
+    let next = rest.peek().and_then(|_| shown.last()).map(|t| t.key.to_string());
+    let tenants = rows(&state, shown).await?;
     let pager = Pager::new("/tenants", &[], after.map(|_| ""), next.as_deref());
-    let rows = render(&TenantRows { tenants })?.0;
-    Ok(render(&Tenants { page, empty, rows, pager })?)
+    let table = render(&TenantRows { tenants })?.0;
+    Ok(render(&Tenants { page, empty, rows: table, pager })?)
 }
 
 /// `GET /tenants/{id}`.
@@ -49,13 +45,15 @@ pub async fn show(viewer: Viewer, State(state): State<AppState>, Id(id): Id, par
     let tenant = state.engine().tenant(TenantKey(id)).await?;
     let page = Page { note: params.note(), ..page(&state, &viewer, Section::Tenants, tenant.name.clone()).await? };
     let standings = standing(&state, tenant.key).await?;
+    let totals = state.store().standing_totals(&[tenant.key]).await?;
+    let in_step = totals.get(&tenant.key).map_or(0, |t| t.in_step);
     let users = |outcome| link(&format!("/tenants/{id}/users"), &[("outcome", outcome)]);
     let figures = if standings.all == 0 {
         Vec::new()
     } else {
         vec![
             Figure::new(standings.all, "users looked at", users("")),
-            Figure::new(standings.of("synced"), "in step", users("synced")),
+            Figure::new(in_step, "in step", users("synced")),
             Figure::new(standings.of("in_review"), "in review", link("/review", &[("tenant", &id.to_string())])).tone("warn"),
             Figure::new(standings.of("excluded"), "left out", users("excluded")),
             Figure::new(standings.of("gone"), "gone from Entra", users("gone")),
@@ -66,7 +64,7 @@ pub async fn show(viewer: Viewer, State(state): State<AppState>, Id(id): Id, par
         .excluded()
         .into_iter()
         .map(|(name, n)| Figure::new(n, name, link(&format!("/tenants/{id}/users"), &[("outcome", "excluded"), ("by", name)])));
-    let waits = match state.engine().waiting_run(tenant.key).await? {
+    let waits = match tenant.held_run {
         Some(run) => Some(held_run(&state.engine().run(run).await?)),
         None => None,
     };
