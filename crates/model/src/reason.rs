@@ -185,6 +185,15 @@ pub enum Reason {
         /// What was done.
         verb: Verb,
     },
+    /// Life cycle: a cause holds and waits for its grace to end (ruling 76).
+    Waits {
+        /// The cause.
+        cause: Cause,
+        /// What will be done.
+        verb: Verb,
+        /// When, milliseconds since 1970.
+        until: i64,
+    },
     /// Life cycle: a cause was seen and the policy ignores it.
     Ignored {
         /// The cause.
@@ -422,6 +431,10 @@ impl fmt::Display for Reason {
             Reason::ChosenNew => f.write_str("A person chose a new record."),
             Reason::Defaulted { field } => write!(f, "{field}: Entra holds no value, so the default was used."),
             Reason::Removal { cause, verb } => write!(f, "{}: {cause}.", verb.label()),
+            Reason::Waits { cause, verb, until } => {
+                let until = jiff::Timestamp::from_millisecond(*until).unwrap_or(jiff::Timestamp::MAX);
+                write!(f, "{} at {until:.0}, unless the user is back before: {cause}.", verb.label())
+            }
             Reason::Ignored { cause } => write!(f, "Left as it is though {cause}: the policy ignores that."),
             Reason::Returned { cause: Some(cause) } => write!(f, "The user is back (was: {cause})."),
             Reason::Returned { cause: None } => f.write_str("The user is back."),
@@ -501,6 +514,7 @@ impl Reason {
             | Reason::DomainAppended { .. } => Stage::Fields,
             Reason::Removal { .. }
             | Reason::Ignored { .. }
+            | Reason::Waits { .. }
             | Reason::Returned { .. }
             | Reason::InactiveRole { .. }
             | Reason::PersonsDecision

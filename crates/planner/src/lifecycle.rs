@@ -15,6 +15,8 @@ pub(crate) enum Effect {
     None,
     /// This does, now.
     Remove(Cause, Verb),
+    /// This will, at this instant (milliseconds since 1970), unless the user comes back before (rulings 76 and 103).
+    Waits(Cause, Verb, i64),
     /// This would, and the record is out of use already.
     Out(Cause),
     /// This would, had a person not put the record back.
@@ -52,18 +54,55 @@ pub(crate) fn disabled_deactivates(lifecycle: &Lifecycle) -> bool {
     verb(lifecycle, Cause::Disabled).is_some()
 }
 
-/// The strongest cause that the policy does not ignore, and what follows from it for a record (ruling 68).
-pub(crate) fn effect(lifecycle: &Lifecycle, causes: &[Cause], enabled: bool, linked: &Linked) -> Effect {
-    let acting = causes.iter().filter_map(|c| verb(lifecycle, *c).map(|v| (*c, v))).max_by_key(|(c, _)| *c);
-    let Some((cause, verb)) = acting else { return Effect::None };
+/// The strongest cause that the policy does not ignore, and what follows from it for a record (ruling 68). Of causes with a grace
+/// the strongest one that is due acts; while none is, the strongest waits.
+pub(crate) fn effect(lifecycle: &Lifecycle, causes: &[Cause], enabled: bool, linked: &Linked, now: i64) -> Effect {
+    let acting = || causes.iter().filter_map(|c| verb(lifecycle, *c).map(|v| (*c, v)));
+    let Some((strongest, verb)) = acting().max_by_key(|(c, _)| *c) else { return Effect::None };
     let person = &linked.person;
-    if person.status != Status::Active || (verb == Verb::RevokeAccess && !has_access(person)) {
-        return Effect::Out(cause);
+    if is_out(person, verb) {
+        return Effect::Out(strongest);
     }
     if person.root {
-        return Effect::Exempt(cause);
+        return Effect::Exempt(strongest);
     }
-    if stands(cause, enabled, linked) { Effect::Persons(cause) } else { Effect::Remove(cause, verb) }
+    if stands(strongest, enabled, linked) {
+        return Effect::Persons(strongest);
+    }
+    let due = |(cause, verb): &(Cause, Verb)| ripe(lifecycle, *cause, linked, now) <= now && !is_out(person, *verb);
+    match acting().filter(due).max_by_key(|(c, _)| *c) {
+        Some((cause, verb)) => Effect::Remove(cause, verb),
+        None => Effect::Waits(strongest, verb, ripe(lifecycle, strongest, linked, now)),
+    }
+}
+
+/// When a cause acts, milliseconds since 1970. The grace began with the first of the causes; a stronger one does not begin it anew
+/// (ruling 76).
+fn ripe(lifecycle: &Lifecycle, cause: Cause, linked: &Linked, now: i64) -> i64 {
+    linked.link.grace_since.unwrap_or(now).saturating_add(lifecycle.grace.of(cause))
+}
+
+/// What waits for its grace to end once an effect has acted: itself, or a stronger cause than the one that acts now.
+pub(crate) fn waiting(
+    lifecycle: &Lifecycle,
+    causes: &[Cause],
+    effect: Effect,
+    linked: &Linked,
+    now: i64,
+) -> Option<(Cause, Verb, i64)> {
+    match effect {
+        Effect::Waits(cause, verb, until) => Some((cause, verb, until)),
+        Effect::Remove(acted, Verb::RevokeAccess) => {
+            let acting = causes.iter().filter_map(|c| verb(lifecycle, *c).map(|v| (*c, v))).filter(|(c, _)| *c > acted);
+            acting.max_by_key(|(c, _)| *c).map(|(cause, verb)| (cause, verb, ripe(lifecycle, cause, linked, now)))
+        }
+        _ => None,
+    }
+}
+
+/// Whether there is nothing left that a removal would take.
+fn is_out(person: &Person, verb: Verb) -> bool {
+    person.status != Status::Active || (verb == Verb::RevokeAccess && !has_access(person))
 }
 
 /// A role or a log-in: what revoking takes (ruling 70).

@@ -148,7 +148,7 @@ impl Planner {
     }
 
     fn effect(&self, causes: &[Cause], enabled: bool, linked: &Linked) -> Effect {
-        lifecycle::effect(self.policy.lifecycle.of(linked.person.kind), causes, enabled, linked)
+        lifecycle::effect(self.policy.lifecycle.of(linked.person.kind), causes, enabled, linked, self.tenant.now)
     }
 
     /// What stands in the way of a selected user; otherwise the records that are still to be made or found for them, and what
@@ -290,7 +290,7 @@ impl Planner {
     ) {
         let (user, person, link) = (of.user, &linked.person, &linked.link);
         let lifecycle = self.policy.lifecycle.of(person.kind);
-        let suppressed = !of.may_remove && matches!(effect, Effect::Remove(..));
+        let suppressed = !of.may_remove && matches!(effect, Effect::Remove(..) | Effect::Waits(..));
         let effect = if suppressed { Effect::None } else { effect };
         let mut draft = Draft::default();
         let mut effects = Effects::default();
@@ -320,7 +320,12 @@ impl Planner {
             Effect::None if !suppressed => {
                 draft.reasons.extend(causes.iter().map(|cause| Reason::Ignored { cause: *cause }));
             }
-            Effect::None | Effect::Out(_) => {}
+            Effect::None | Effect::Out(_) | Effect::Waits(..) => {}
+        }
+        let waiting = lifecycle::waiting(lifecycle, causes, effect, linked, self.tenant.now);
+        if let Some((cause, verb, until)) = waiting {
+            wait(user, cause, verb, until, &mut draft);
+            decision.waits.push(Wait::Until(until));
         }
         let mut state: Option<LinkState> = None;
         let mut back = false;
@@ -384,7 +389,7 @@ impl Planner {
                         ..LinkState::default()
                     },
                 };
-                state = Some(LinkState { grace_since: link.grace_since, ..booked });
+                state = Some(booked);
             }
         }
         // What the life cycle would have done to a pinned status or access is not done, and is said again next time.
@@ -402,7 +407,12 @@ impl Planner {
         let marker = if stays { link.deactivated_by.clone() } else { lifecycle::marker(linked, effect, back, causes) };
         let is_present = user.presence == Presence::Present;
         let enabled_applied = if is_present && !stays { Some(of.enabled) } else { link.enabled_applied };
-        let is_as_before = state.is_none() && marker == link.deactivated_by && enabled_applied == link.enabled_applied;
+        let begun = || link.grace_since.or(Some(self.tenant.now));
+        let grace_since = if stays { link.grace_since } else { waiting.and_then(|_| begun()) };
+        let is_as_before = state.is_none()
+            && marker == link.deactivated_by
+            && enabled_applied == link.enabled_applied
+            && grace_since == link.grace_since;
         draft.report_pinned(user);
         decision.reports.append(&mut draft.reports);
         if is_as_before && draft.set.is_empty() {
@@ -414,10 +424,10 @@ impl Planner {
             policy_digest: link.policy_digest.clone(),
             rule: link.rule.clone(),
             decided: link.decided.clone(),
-            grace_since: link.grace_since,
             ..LinkState::default()
         });
         state.deactivated_by = marker;
+        state.grace_since = grace_since;
         state.enabled_applied = enabled_applied;
         if draft.set.is_empty() {
             decision.reasons.append(&mut draft.reasons);
@@ -583,6 +593,13 @@ pub(crate) fn taken(
 
 fn records(user: &UserFacts) -> Vec<model::PersonId> {
     live(user).map(|l| l.person.id).collect()
+}
+
+/// Says that a removal waits for its grace to end.
+pub(crate) fn wait(user: &UserFacts, cause: Cause, verb: Verb, until: i64, draft: &mut Draft) {
+    let reason = Reason::Waits { cause, verb, until };
+    draft.report(user, None, ReportWhy::Waiting, reason.to_string());
+    draft.reasons.push(reason);
 }
 
 fn report_exempt(decision: &mut Decision, user: &UserFacts, linked: &Linked) {

@@ -5,7 +5,7 @@ use crate::decide::{Plain, Planner, Selection, review_item, unresolved, wait_for
 use crate::hints::hints;
 use crate::kind_change::{self, Leaving, Turn};
 use crate::lifecycle;
-use crate::linked::taken;
+use crate::linked::{taken, wait};
 use crate::matching::{Found, Hit, Match, Search, Unclear};
 use crate::merge::{Draft, Moment};
 use crate::rules::Won;
@@ -322,7 +322,14 @@ impl Planner {
         // A record that this plan was about to take out of use from a user who is gone is still active.
         let active = person.status == Status::Active;
         let retired = claims.is_retired(person.id);
-        let out_by = self.is_out(user, &standing, kind).filter(|_| !person.root);
+        let mut out_by = self.is_out(user, &standing, kind).filter(|_| !person.root);
+        let grace = out_by.map_or(0, |cause| self.policy.lifecycle.of(kind).grace.of(cause));
+        if let Some(cause) = out_by.filter(|_| grace > 0 && active && !retired) {
+            // Being linked is no reason to be out of use sooner than anybody else (ruling 76).
+            state.grace_since = Some(self.tenant.now);
+            wait(user, cause, Verb::Deactivate, self.tenant.now.saturating_add(grace), &mut draft);
+            out_by = None;
+        }
         let out = out_by.is_some();
         let stays_out = out || ((!found.reactivate || person.root) && (!active || retired));
         match (active, stays_out) {
@@ -482,6 +489,10 @@ impl Planner {
                     claims.create(key, user.key, &user.id);
                 }
             }
+        }
+        if let Some(since) = state.grace_since {
+            let grace = self.policy.lifecycle.of(kind).grace.of(Cause::Disabled);
+            decision.waits.push(Wait::Until(since.saturating_add(grace)));
         }
         draft.report_pinned(user);
         decision.reports.extend(draft.reports);
