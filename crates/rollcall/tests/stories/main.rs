@@ -35,6 +35,7 @@ mod directory;
 mod following;
 mod groups;
 mod input;
+mod lifecycle;
 mod reverting;
 mod reviewing;
 mod secrecy;
