@@ -52,11 +52,13 @@ pub(crate) fn form(change: &Change, record: Option<Record<'_>>, say: &mut impl F
     }
 }
 
-/// Who loses access or gets it back is told all of it, also what stays as it is (rulings 69, 70, 73).
+/// Who loses access or gets it back is told all of it, also what stays as it is (rulings 69, 70, 73); who goes by their role is told
+/// the role (ruling 41).
 fn restates(verb: Verb, field: &Field) -> bool {
     let all =
         matches!(verb, Verb::RevokeAccess | Verb::GrantAccess | Verb::Reactivate | Verb::Archive | Verb::Restore | Verb::Link);
-    all && [Field::ACCESS, Field::ROLE, Field::EXTRA_ROLES].contains(field)
+    (all && [Field::ACCESS, Field::ROLE, Field::EXTRA_ROLES].contains(field))
+        || (verb == Verb::Deactivate && *field == Field::ROLE)
 }
 
 /// Whether two values are no difference: addresses by their key, texts but for white space around the record's (rulings 46, 66).
