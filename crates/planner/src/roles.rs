@@ -32,6 +32,9 @@ pub(crate) struct Rights<'a> {
     from: From<'a>,
 }
 
+/// What mappings are compared by: order, the group's age, the mapping's own, id. The lowest wins.
+type Precedence<'a> = (i32, i128, i128, &'a RuleId);
+
 /// Where a role comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum From<'a> {
@@ -76,7 +79,7 @@ impl Roles {
         let given = self.given.of(kind);
         let adds = given.iter().any(|g| g.mapping.mode == RoleMode::Add);
         let mut extra = Vec::new();
-        let mut best: Option<((i32, i128, i128, &RuleId), &RoleMapping, GroupKey)> = None;
+        let mut best: Option<(Precedence<'_>, &RoleMapping, GroupKey)> = None;
         for one in given {
             let Some(group) = known.oldest_of(&one.groups, member_of) else { continue };
             let mapping = &one.mapping;

@@ -205,6 +205,7 @@ impl Planner {
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what is wanted, how it came about, and what is known of others")]
     fn create<'a>(
         &self,
         user: &UserFacts,
