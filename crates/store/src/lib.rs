@@ -45,7 +45,7 @@ pub use mirror::{FeedState, PageCommit, PageStats, UserFilter, UserRow};
 pub use overview::{Overview, StandingCount, StandingTotals, TenantGlance};
 pub use plan::{ChangeState, Pass, PlanFilter, PlanRow, Written, WrittenBy, place};
 pub use policies::PolicyVersion;
-pub use records::{EMBEDDED, ImportOutcome, ImportedPerson, PersonEdit, PersonFilter, PersonRow, PersonView};
+pub use records::{EMBEDDED, Import, ImportOutcome, ImportedPerson, PersonEdit, PersonFilter, PersonRow, PersonView};
 pub use review::{Review, ReviewCandidate, ReviewDecision, ReviewFilter, Verdict};
 pub use runs::{Run, RunChange, RunFilter, RunVerdict};
 pub use secrets::MasterKey;

@@ -19,32 +19,36 @@ fn site(row: &Row) -> Result<Site> {
     Ok(Site { id: row.get(0)?, client: row.get(1)?, name: row.get(2)? })
 }
 
+/// The client of a name, made if there is none; and whether it was made.
+pub(crate) async fn find_or_make(tx: &mut Tx, name: &str) -> Result<(Client, bool)> {
+    let key = text::fold(name);
+    if key.is_empty() {
+        return Err(StoreError::Invalid("A client needs a name.".into()));
+    }
+    let sql = "INSERT INTO clients (name, name_key, active, target) VALUES ($1, $2, 1, $3)
+         ON CONFLICT (name_key) DO NOTHING RETURNING id";
+    let made = tx.query_opt(sql, values![text::nfc(name), key.as_str(), EMBEDDED]).await?.is_some();
+    if made {
+        // Rules name clients by id or name, as written; nobody else would notice that one appeared.
+        let sql = "SELECT DISTINCT wait_key FROM waits WHERE kind = 'client'";
+        let waiting: Vec<String> = tx.query(sql, ()).await?.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+        let named = waiting.into_iter().filter(|w| text::fold(w) == key).map(|w| ("client", w)).collect::<Vec<_>>();
+        touch::waiters(tx, &named).await?;
+    }
+    let row = tx.query_opt(&format!("{CLIENT} WHERE name_key = $1"), values![key]).await?;
+    Ok((row.as_ref().map_or_else(|| Err(StoreError::missing("client", name)), client)?, made))
+}
+
 impl Store {
     /// The client of a name (trimmed, NFC, case-folded), made if there is none. Whoever waits for a client of that name is touched.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] when the name is empty.
     pub async fn create_client(&self, name: &str) -> Result<Client> {
-        let key = text::fold(name);
-        if key.is_empty() {
-            return Err(StoreError::Invalid("A client needs a name.".into()));
-        }
-        if let Some(known) = self.find_client(name).await? {
-            return Ok(known);
-        }
         let mut tx = self.db.begin().await?;
-        let sql = "INSERT INTO clients (name, name_key, active, target) VALUES ($1, $2, 1, $3)
-             ON CONFLICT (name_key) DO NOTHING RETURNING id";
-        let made = tx.query_opt(sql, values![text::nfc(name), key.as_str(), EMBEDDED]).await?;
-        if made.is_some() {
-            // Rules name clients by id or name, as written; nobody else would notice that one appeared.
-            let sql = "SELECT DISTINCT wait_key FROM waits WHERE kind = 'client'";
-            let waiting: Vec<String> = tx.query(sql, ()).await?.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
-            let named = waiting.into_iter().filter(|w| text::fold(w) == key).map(|w| ("client", w)).collect::<Vec<_>>();
-            touch::waiters(&mut tx, &named).await?;
-        }
+        let (client, _) = find_or_make(&mut tx, name).await?;
         tx.commit().await?;
-        self.find_client(name).await?.ok_or_else(|| StoreError::missing("client", name))
+        Ok(client)
     }
 
     /// A client by its name.

@@ -2,11 +2,14 @@
 
 use super::keys;
 use super::people::{self, Remote};
+use crate::audit;
+use crate::db::Tx;
 use crate::error::{Result, StoreError};
 use crate::mirror::touch;
+use crate::records::clients;
 use crate::{Store, values};
-use model::PersonId;
 use model::records::Person;
+use model::{ClientId, PersonId, SiteId};
 use std::collections::HashMap;
 
 /// A record to adopt. Its id and version are ignored: the remote id says which record it is.
@@ -31,29 +34,45 @@ pub struct ImportOutcome {
     pub unchanged: u64,
 }
 
-impl Store {
-    /// Adopts a batch of records of a target, in one transaction: a known remote id is updated, another makes a record. Doing it
-    /// again changes nothing. With `dry`, tells what would happen and keeps nothing.
+/// An import under way: clients, sites and people in one transaction. Dropping it keeps nothing.
+pub struct Import {
+    tx: Tx,
+    target: String,
+    by: String,
+    now: i64,
+}
+
+impl Import {
+    /// The client of a name, made if there is none; and whether it was made.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] when the name is empty.
+    pub async fn client(&mut self, name: &str) -> Result<(ClientId, bool)> {
+        let (client, made) = clients::find_or_make(&mut self.tx, name).await?;
+        Ok((client.id, made))
+    }
+
+    /// The site of a name at a client, made if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn site(&mut self, client: ClientId, name: &str) -> Result<SiteId> {
+        Ok(clients::find_or_make_site(&mut self.tx, client, name).await?.id)
+    }
+
+    /// Adopts a batch of records: a known remote id is updated, another makes a record. Doing it again changes nothing.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] when a remote id stands twice in the batch; [`StoreError::Constraint`].
-    pub async fn import_people(
-        &self,
-        target: &str,
-        batch: Vec<ImportedPerson>,
-        by: &str,
-        dry: bool,
-        now: i64,
-    ) -> Result<ImportOutcome> {
+    pub async fn people(&mut self, batch: Vec<ImportedPerson>) -> Result<ImportOutcome> {
         let mut outcome = ImportOutcome::default();
-        let mut tx = self.db.begin().await?;
         let ids: Vec<String> = batch.iter().map(|p| p.remote_id.clone()).collect();
         let sql = "SELECT remote_id, id FROM people WHERE target = $1 AND remote_id IN EACH_TEXT($2)";
         let mut known: HashMap<String, i64> = HashMap::new();
-        for row in tx.query(sql, values![target, ids]).await? {
+        for row in self.tx.query(sql, values![self.target.as_str(), ids]).await? {
             known.insert(row.get(0)?, row.get(1)?);
         }
-        let mut before = people::load(&mut tx, known.values().copied().collect()).await?;
+        let mut before = people::load(&mut self.tx, known.values().copied().collect()).await?;
         let mut told = HashMap::new();
         let (mut updates, mut creates) = (Vec::new(), Vec::new());
         for mut one in batch {
@@ -79,25 +98,41 @@ impl Store {
             }
         }
         let mut wakes = Vec::new();
-        let fields = keys::fields(&mut tx).await?;
-        let fresh = tx.fresh_ids("people", creates.len()).await?;
+        let fields = keys::fields(&mut self.tx).await?;
+        let fresh = self.tx.fresh_ids("people", creates.len()).await?;
         let mut created = Vec::with_capacity(creates.len());
         for (mut one, id) in creates.into_iter().zip(fresh) {
             one.person.id = PersonId(id);
             one.person.version = 1;
             wakes.extend(people::wakes(None, &one.person, &fields));
             created
-                .push((one.person, Remote { target: target.to_owned(), id: Some(one.remote_id), version: one.remote_version }));
+                .push((one.person, Remote { target: self.target.clone(), id: Some(one.remote_id), version: one.remote_version }));
         }
-        people::insert(&mut tx, &created, by, now).await?;
+        people::insert(&mut self.tx, &created, &self.by, self.now).await?;
         wakes.extend(updates.iter().flat_map(|(old, new)| people::wakes(Some(old), new, &fields)));
         let updated: Vec<Person> = updates.into_iter().map(|(_, new)| new).collect();
         let readdressed: Vec<PersonId> = updated.iter().map(|p| p.id).collect();
-        people::update(&mut tx, &updated, &readdressed, by, now).await?;
-        touch::waiters(&mut tx, &wakes).await?;
-        if !dry {
-            tx.commit().await?;
-        }
+        people::update(&mut self.tx, &updated, &readdressed, &self.by, self.now).await?;
+        touch::waiters(&mut self.tx, &wakes).await?;
         Ok(outcome)
+    }
+
+    /// Keeps everything, with an audit entry of these counts.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; nothing is kept then.
+    pub async fn keep(mut self, counts: &model::Value) -> Result<()> {
+        audit::append(&mut self.tx, &self.by, "records.import", &self.target, counts, self.now).await?;
+        self.tx.commit().await
+    }
+}
+
+impl Store {
+    /// Begins an import of a target's records, by somebody.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn begin_import(&self, target: &str, by: &str, now: i64) -> Result<Import> {
+        Ok(Import { tx: self.db.begin().await?, target: target.to_owned(), by: by.to_owned(), now })
     }
 }

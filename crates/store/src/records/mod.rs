@@ -7,7 +7,7 @@ pub(crate) mod links;
 pub(crate) mod people;
 pub(crate) mod search;
 
-pub use import::{ImportOutcome, ImportedPerson};
+pub use import::{Import, ImportOutcome, ImportedPerson};
 pub use people::PersonEdit;
 pub use search::{PersonFilter, PersonRow, PersonView};
 

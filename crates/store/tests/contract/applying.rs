@@ -1,6 +1,6 @@
 use crate::mirror::dump;
 use crate::planning::{all, record_of};
-use crate::world::{NOW, World, field, named, on_each, quiet};
+use crate::world::{NOW, World, field, import, named, on_each, quiet};
 use model::directory::Feed;
 use model::plan::{LinkState, Verb};
 use model::records::Deactivated;
@@ -115,7 +115,7 @@ async fn ruling_52_a_username_lost_since_planning_becomes_a_question_not_an_erro
             remote_version: None,
         };
         let imported = vec![person("ADA"), person("ada2")];
-        world.store.import_people("csv", imported, "kim", false, NOW).await.expect("somebody else takes the names");
+        import(&world.store, "csv", imported, "kim", false, NOW).await.expect("somebody else takes the names");
         let outcome = world.apply_run(run, 10).await;
         assert_eq!((outcome.applied, outcome.failed, outcome.held_back), (1, 0, 2));
         let person = world.store.person(cy).await.expect("record");

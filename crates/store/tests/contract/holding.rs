@@ -4,7 +4,7 @@ use model::directory::Feed;
 use model::plan::{Decision, Hold, Verb};
 use model::run::RunState;
 use serde_json::json;
-use store::{NewTenant, RunChange, Store};
+use store::{NewTenant, RunChange, RunVerdict, Store};
 
 /// An hour, in milliseconds.
 const HOUR: i64 = DAY / 24;
@@ -47,7 +47,7 @@ async fn r86_the_safe_part_is_applied_under_its_own_hash_while_the_rest_waits_an
         assert_eq!((verbs(run).await, verbs(part).await), (vec![Verb::Deactivate], vec![Verb::Create]));
         // Approved, the rest is applied as it was shown.
         assert!(!world.store.plan_is_stale(run).await.expect("stale"));
-        world.store.decide_run(run, RunState::Held, RunState::Applying, "rest", "kim", NOW).await.expect("approved");
+        world.store.decide_run(run, RunState::Held, RunVerdict::Approve, "rest", "kim", NOW).await.expect("approved");
         while world.apply_next(run, 10).await.expect("applied").is_some() {}
         assert!(world.due().await.is_empty());
     })

@@ -1,5 +1,5 @@
 use crate::planning::record_of;
-use crate::world::{NOW, World, field, named, on_each};
+use crate::world::{NOW, World, field, import, named, on_each};
 use model::directory::Feed;
 use model::records::Person;
 use model::{Kind, PersonId, Status, Value};
@@ -34,15 +34,15 @@ fn filter(text: &str) -> PersonFilter {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_done_again_changes_nothing_and_a_dry_one_never_does() {
     on_each(async |store: Store| {
-        let dry = store.import_people("csv", people(), "kim", true, NOW).await.expect("dry");
+        let dry = import(&store, "csv", people(), "kim", true, NOW).await.expect("dry");
         assert_eq!((dry.created, store.people(&filter("")).await.expect("people").len()), (3, 0));
-        assert_eq!(store.import_people("csv", people(), "kim", false, NOW).await.expect("import").created, 3);
-        let again = store.import_people("csv", people(), "kim", false, NOW).await.expect("again");
+        assert_eq!(import(&store, "csv", people(), "kim", false, NOW).await.expect("import").created, 3);
+        let again = import(&store, "csv", people(), "kim", false, NOW).await.expect("again");
         assert_eq!((again.created, again.updated, again.unchanged), (0, 0, 3));
         let moved = vec![imported("1", person("Ada", "Lovelace", "ada@acme.example"))];
-        assert_eq!(store.import_people("csv", moved, "kim", false, NOW).await.expect("update").updated, 1);
+        assert_eq!(import(&store, "csv", moved, "kim", false, NOW).await.expect("update").updated, 1);
         let twice = vec![imported("9", person("A", "B", "a@b.example")), imported("9", person("A", "B", "a@b.example"))];
-        assert!(matches!(store.import_people("csv", twice, "kim", false, NOW).await, Err(StoreError::Invalid(_))));
+        assert!(matches!(import(&store, "csv", twice, "kim", false, NOW).await, Err(StoreError::Invalid(_))));
     })
     .await;
 }
@@ -50,7 +50,7 @@ async fn an_import_done_again_changes_nothing_and_a_dry_one_never_does() {
 #[tokio::test(flavor = "multi_thread")]
 async fn people_are_found_by_any_part_of_name_address_or_username_whatever_its_case() {
     on_each(async |store: Store| {
-        store.import_people("csv", people(), "kim", false, NOW).await.expect("import");
+        import(&store, "csv", people(), "kim", false, NOW).await.expect("import");
         let found = async |text: &str| {
             let rows = store.people(&filter(text)).await.expect("people");
             rows.into_iter().map(|r| r.person.first_name.unwrap_or_default()).collect::<Vec<_>>()
@@ -68,7 +68,7 @@ async fn people_are_found_by_any_part_of_name_address_or_username_whatever_its_c
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_go_page_by_page_in_name_order_and_by_filters() {
     on_each(async |store: Store| {
-        store.import_people("csv", people(), "kim", false, NOW).await.expect("import");
+        import(&store, "csv", people(), "kim", false, NOW).await.expect("import");
         let mut page = PersonFilter { limit: 2, ..PersonFilter::default() };
         let first = store.people(&page).await.expect("people");
         page.after = Some(first[1].person.id);

@@ -244,3 +244,20 @@ pub fn left(group: &str, member: &str) -> Event {
 pub fn field(name: &str) -> Field {
     Field::new(name)
 }
+
+/// Adopts people, or tells what would happen.
+pub async fn import(
+    store: &Store,
+    target: &str,
+    people: Vec<store::ImportedPerson>,
+    by: &str,
+    dry: bool,
+    now: i64,
+) -> store::Result<store::ImportOutcome> {
+    let mut import = store.begin_import(target, by, now).await?;
+    let outcome = import.people(people).await?;
+    if !dry {
+        import.keep(&json!({ "created": outcome.created })).await?;
+    }
+    Ok(outcome)
+}

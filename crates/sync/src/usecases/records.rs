@@ -8,9 +8,9 @@ use crate::records::export;
 use model::records::{Field, Person};
 use model::{ClientId, PersonId, SiteId, text};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Write};
-use store::ImportedPerson;
+use store::{Import, ImportedPerson};
 
 /// The target that adopted records are filed under: a CSV file stands for the PSA it came from (P02).
 const TARGET: &str = "csv";
@@ -55,52 +55,32 @@ impl Engine {
         if report.fault_count > 0 {
             return Ok(report);
         }
-        let mut clients: HashMap<String, ClientId> =
-            self.store().clients().await?.into_iter().map(|c| (text::fold(&c.name), c.id)).collect();
-        let mut new_clients: BTreeSet<String> = BTreeSet::new();
-        for name in parsed.people.iter().filter_map(|p| p.client.as_deref()) {
-            if clients.contains_key(&text::fold(name)) || !new_clients.insert(text::fold(name)) {
-                continue;
-            }
-            report.clients_created += 1;
-            if !dry_run {
-                clients.insert(text::fold(name), self.store().create_client(name).await?.id);
-            }
-        }
+        // One transaction: a file is adopted as a whole or not at all, also when this process is killed on the way.
+        let mut import = self.store().begin_import(TARGET, &actor.to_string(), self.now()).await?;
+        let mut clients: HashMap<String, ClientId> = HashMap::new();
         let mut sites: HashMap<(ClientId, String), SiteId> = HashMap::new();
         for batch in parsed.people.chunks(BATCH) {
             let mut people = Vec::with_capacity(batch.len());
             for person in batch {
-                let client = person.client.as_deref().and_then(|name| clients.get(&text::fold(name)).copied());
+                let client = match &person.client {
+                    Some(name) => Some(client(&mut import, &mut clients, name, &mut report).await?),
+                    None => None,
+                };
                 let site = match (&person.site, client) {
-                    (Some(name), Some(client)) if !dry_run => Some(self.site(&mut sites, client, name).await?),
+                    (Some(name), Some(client)) => Some(site(&mut import, &mut sites, client, name).await?),
                     _ => None,
                 };
                 people.push(imported(person, client, site)?);
             }
-            let outcome = self.store().import_people(TARGET, people, &actor.to_string(), dry_run, self.now()).await?;
+            let outcome = import.people(people).await?;
             report.created += outcome.created;
             report.updated += outcome.updated;
             report.unchanged += outcome.unchanged;
         }
         if !dry_run {
-            let counts = serde_json::json!({ "created": report.created, "updated": report.updated });
-            self.audit(actor, "records.import", TARGET, counts).await?;
+            import.keep(&serde_json::json!({ "created": report.created, "updated": report.updated })).await?;
         }
         Ok(report)
-    }
-
-    async fn site(&self, sites: &mut HashMap<(ClientId, String), SiteId>, client: ClientId, name: &str) -> Result<SiteId> {
-        let key = (client, text::fold(name));
-        if sites.is_empty() {
-            sites.extend(self.store().sites().await?.into_iter().map(|s| ((s.client, text::fold(&s.name)), s.id)));
-        }
-        if let Some(site) = sites.get(&key) {
-            return Ok(*site);
-        }
-        let site = self.store().create_site(client, name).await?.id;
-        sites.insert(key, site);
-        Ok(site)
     }
 
     /// Writes all people as CSV, in the form import reads, and tells how many.
@@ -124,6 +104,39 @@ impl Engine {
         writer.finish()?;
         Ok(count)
     }
+}
+
+/// The client of a name, asked of the store once.
+async fn client(
+    import: &mut Import,
+    known: &mut HashMap<String, ClientId>,
+    name: &str,
+    report: &mut ImportReport,
+) -> Result<ClientId> {
+    let key = text::fold(name);
+    if let Some(client) = known.get(&key) {
+        return Ok(*client);
+    }
+    let (client, made) = import.client(name).await?;
+    report.clients_created += u64::from(made);
+    known.insert(key, client);
+    Ok(client)
+}
+
+/// The site of a name at a client, asked of the store once.
+async fn site(
+    import: &mut Import,
+    known: &mut HashMap<(ClientId, String), SiteId>,
+    client: ClientId,
+    name: &str,
+) -> Result<SiteId> {
+    let key = (client, text::fold(name));
+    if let Some(site) = known.get(&key) {
+        return Ok(*site);
+    }
+    let site = import.site(client, name).await?;
+    known.insert(key, site);
+    Ok(site)
 }
 
 fn imported(from: &file::ImportedPerson, client: Option<ClientId>, site: Option<SiteId>) -> Result<ImportedPerson> {
