@@ -70,7 +70,7 @@ pub(super) async fn look(store: &Store, pair: &Pair, mut tell: impl FnMut(Seen))
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).clamp(1, PARTS);
     let (_, cuts) = store.cuts(pair.tenant.key, i64::try_from(cores).unwrap_or(1)).await?;
-    let (sender, mut seen) = mpsc::unbounded_channel();
+    let (sender, mut seen) = mpsc::channel(PARTS);
     let mut from: Option<SourceId> = None;
     let mut parts: Vec<Ahead<Result<Affected>>> = Vec::new();
     for to in cuts.into_iter().map(Some).chain([None]) {
@@ -79,7 +79,7 @@ pub(super) async fn look(store: &Store, pair: &Pair, mut tell: impl FnMut(Seen))
         from = to;
     }
     drop(sender);
-    // Ends when every part has: each holds a sender. What one task tells is small and no more than it read, so it may run ahead.
+    // Ends when every part has: each holds a sender.
     while let Some(one) = seen.recv().await {
         tell(one);
     }
@@ -97,7 +97,7 @@ async fn part(
     pair: Pair,
     from: Option<SourceId>,
     to: Option<SourceId>,
-    tell: mpsc::UnboundedSender<Seen>,
+    tell: mpsc::Sender<Seen>,
 ) -> Result<Affected> {
     let impact = Impact::new(&pair.before, &pair.after);
     let mut affected = Affected::default();
@@ -117,6 +117,6 @@ async fn part(
             if glance.linked { affected.linked.push(glance.user.key) } else { affected.unlinked.push(glance.user.key) }
         }
         // Nobody listens any more when whoever asked has gone; then the task is ended with them.
-        let _ = tell.send(seen);
+        let _ = tell.send(seen).await;
     }
 }
