@@ -39,31 +39,6 @@ pub(crate) fn read(row: &Row, at: usize) -> Result<Person> {
     })
 }
 
-const UPDATE: &[&str] = &[
-    "id",
-    "kind",
-    "client_id",
-    "site_id",
-    "status",
-    "access",
-    "username",
-    "username_key",
-    "email",
-    "email_key",
-    "first_name",
-    "last_name",
-    "name_key",
-    "role",
-    "fields",
-    "root",
-    "pinned",
-    "tickets",
-    "invoices",
-    "stands_for",
-    "version",
-    "changed_by",
-    "changed_at",
-];
 const INSERT: &[&str] = &[
     "id",
     "kind",
@@ -92,6 +67,8 @@ const INSERT: &[&str] = &[
     "remote_id",
     "remote_version",
 ];
+/// A changed record stays where it is: all but the last three, which say where that is.
+const UPDATE: &[&str] = INSERT.split_at(INSERT.len() - 3).0;
 
 /// The key under which an e-mail address is found, as stored.
 pub(crate) fn email_key(email: Option<&str>) -> Option<String> {
