@@ -14,8 +14,8 @@ pub use graph::{Graph, GraphConnection, GraphSource, Priority};
 pub use stats::Stats;
 pub use surroundings::{Pause, Surroundings, TokioPause};
 
-use model::SourceId;
 use model::directory::{Capabilities, Cursor, Feed, Page, Sku};
+use model::{SourceId, Value};
 
 /// A directory of one tenant.
 #[derive(Debug, Clone)]
@@ -77,6 +77,29 @@ impl Source {
         }
     }
 
+    /// The next page of who is assigned to our enterprise application (C13), and where the one after it is; begun with none. The list
+    /// is read whole each time.
+    ///
+    /// # Errors
+    /// See [`SourceError`].
+    pub async fn app_assigned(&self, from: Option<&str>) -> Result<(Vec<Assigned>, Option<String>), SourceError> {
+        match self {
+            Self::Graph(source) => source.app_assigned(from).await,
+        }
+    }
+
+    /// The next page of users with their dates of sign-ins (F08), as Graph's `signInActivity`, null for none; and where the one after it
+    /// is; begun with none.
+    ///
+    /// # Errors
+    /// See [`SourceError`]; [`SourceError::ConsentMissing`] and [`SourceError::PermissionDenied`] when they may not be read, which a
+    /// caller can live without.
+    pub async fn sign_ins(&self, from: Option<&str>) -> Result<(Vec<(SourceId, Value)>, Option<String>), SourceError> {
+        match self {
+            Self::Graph(source) => source.sign_ins(from).await,
+        }
+    }
+
     /// Which permissions are there, which are missing, and which are not needed.
     ///
     /// # Errors
@@ -94,6 +117,15 @@ impl Source {
             Self::Graph(source) => source.stats(),
         }
     }
+}
+
+/// Who is assigned to our enterprise application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assigned {
+    /// A user.
+    User(SourceId),
+    /// A group: its direct members are.
+    Group(SourceId),
 }
 
 /// What is read of a user beyond [`model::attributes::READ_SET`]: mapped directory extensions (ruling 60).

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_undo.sql"),
     include_str!("../migrations/0004_fleet.sql"),
     include_str!("../migrations/0005_rules.sql"),
+    include_str!("../migrations/0006_passes.sql"),
 ];
 
 /// The newest schema this program knows.

@@ -13,6 +13,7 @@ mod error;
 mod hash;
 mod keeping;
 mod licences;
+mod passes;
 mod plan;
 mod progress;
 pub mod records;

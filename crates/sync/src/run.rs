@@ -248,6 +248,8 @@ impl Engine {
             let started_at = run.started_at.unwrap_or(run.created_at);
             job.collect(started_at).await?;
             job.refresh_licences(&loaded.policy).await?;
+            job.refresh_assignments(&loaded.policy).await?;
+            job.refresh_sign_ins(&loaded.policy).await?;
             let stats = Some(crate::report::source_stats(&job.source.stats()));
             self.advance(lease, &mut run, RunState::Planning, RunChange { stats, ..RunChange::default() }).await?;
         }

@@ -372,6 +372,38 @@ async fn deleted_users_are_looked_for_page_by_page_and_no_further_than_needed() 
 }
 
 #[tokio::test]
+async fn req_c13_f08_assignments_and_sign_ins_are_read_page_by_page() {
+    let pretend = Pretend::graph(|seen, _| {
+        let next = format!("{}/v1.0/more?$skiptoken=2", seen.home);
+        answer(
+            200,
+            &match seen.query.as_str() {
+                "$top=999" => json!({"value": [
+                    {"principalId": "U1", "principalType": "User"},
+                    {"principalId": "g1", "principalType": "Group"},
+                    {"principalId": "s1", "principalType": "ServicePrincipal"},
+                ], "@odata.nextLink": next}),
+                "$select=id,signInActivity&$top=500" => json!({"value": [
+                    {"id": "u1", "signInActivity": {"lastSignInDateTime": "2026-01-01T00:00:00Z"}},
+                    {"id": "u2"},
+                ]}),
+                _ => json!({"value": [{"principalId": "u2", "principalType": "User"}]}),
+            },
+        )
+    })
+    .await;
+    let source = pretend.source();
+    let (first, next) = source.app_assigned(None).await.expect("an answer");
+    assert_eq!(first, [sources::Assigned::User("U1".into()), sources::Assigned::Group("g1".into())]);
+    let (second, last) = source.app_assigned(next.as_deref()).await.expect("an answer");
+    assert_eq!((second, last), (vec![sources::Assigned::User("u2".into())], None));
+    assert!(pretend.requests()[0].path.contains("appRoleAssignedTo"), "{:?}", pretend.requests()[0].path);
+    let (told, last) = source.sign_ins(None).await.expect("an answer");
+    let at = json!({"lastSignInDateTime": "2026-01-01T00:00:00Z"});
+    assert_eq!((told, last), (vec![("u1".into(), at), ("u2".into(), serde_json::Value::Null)], None));
+}
+
+#[tokio::test]
 async fn a_deleted_users_listing_that_expires_is_begun_again_once() {
     let pretend = Pretend::graph(|seen, nth| match (seen.query.contains("$skiptoken"), nth) {
         (true, 1) => error(400, "Directory_ExpiredPageToken", "The specified page token value has expired."),

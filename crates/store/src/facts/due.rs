@@ -6,7 +6,9 @@ use crate::mirror::presence;
 use crate::records::{links, people};
 use crate::review::Chosen;
 use crate::{Store, values};
+use model::Attributes;
 use model::facts::{Linked, Resolution, ReviewFacts, UserFacts};
+use model::policy::SIGN_IN;
 use model::{GroupKey, SourceId, TenantKey, UserKey};
 use std::collections::{HashMap, HashSet};
 
@@ -100,6 +102,7 @@ async fn facts(tx: &mut Tx, tenant: TenantKey, keys: Vec<i64>, relevant: Option<
     let mut linked = linked(tx, tenant, &keys).await?;
     let mut reviews = reviews(tx, &keys).await?;
     let assigned = assigned(tx, &keys).await?;
+    let mut sign_ins = sign_ins(tx, &keys).await?;
     // The tenant is compared here: named in the query, it would lead SQLite through an index of the whole tenant.
     let sql = "SELECT id, source_id, attributes, change_hash, presence, manager, tenant_id FROM mirror_users
          WHERE id IN EACH_INT($1)";
@@ -110,10 +113,14 @@ async fn facts(tx: &mut Tx, tenant: TenantKey, keys: Vec<i64>, relevant: Option<
         }
         let key: UserKey = row.get(0)?;
         let (review, resolutions) = reviews.remove(&key).unwrap_or_default();
+        let mut attributes: Attributes = row.json(2).map_err(|e| StoreError::Corrupt(format!("mirror_users row {key}: {e}")))?;
+        if let Some(activity) = sign_ins.remove(&key.0) {
+            attributes.set(SIGN_IN, activity);
+        }
         let facts = UserFacts {
             key,
             id: row.get(1)?,
-            attributes: row.json(2).map_err(|e| StoreError::Corrupt(format!("mirror_users row {key}: {e}")))?,
+            attributes,
             change_hash: row.get(3)?,
             presence: presence(row.get(4)?)?,
             manager: row.get(5)?,
@@ -126,6 +133,13 @@ async fn facts(tx: &mut Tx, tenant: TenantKey, keys: Vec<i64>, relevant: Option<
         users.insert(key.0, facts);
     }
     Ok(keys.iter().filter_map(|key| users.remove(key)).collect())
+}
+
+/// The dates of sign-ins that a pass of its own has read, as the attribute they are told by.
+async fn sign_ins(tx: &mut Tx, keys: &[i64]) -> Result<HashMap<i64, model::Value>> {
+    let sql = "SELECT user_id, activity FROM sign_ins WHERE user_id IN EACH_INT($1)";
+    let rows = tx.query(sql, values![keys.to_vec()]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.json(1)?))).collect()
 }
 
 /// Which of these users are assigned to our application.

@@ -5,12 +5,14 @@
 
 mod groups;
 mod page;
+mod passes;
 mod rounds;
 mod selected;
 pub(crate) mod touch;
 pub(crate) mod users;
 
 pub use page::{PageCommit, PageStats};
+pub use passes::SIGN_INS;
 pub use rounds::FeedState;
 pub use users::{UserFilter, UserRow};
 

@@ -9,6 +9,7 @@ mod opening;
 mod planning;
 mod records;
 mod review;
+mod rules;
 mod runs;
 mod secrets;
 mod touching;

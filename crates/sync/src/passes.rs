@@ -1,0 +1,72 @@
+//! What is read of a directory beside its feeds, and only where the policy asks for it: who is assigned to our application (C13), and
+//! dates of sign-ins (F08, ruling 107).
+
+use crate::engine::Job;
+use crate::error::Result;
+use model::policy::Policy;
+use model::run::RunKind;
+use sources::{Assigned, SourceError};
+use std::collections::HashSet;
+use store::SIGN_INS;
+
+/// How old what is known of sign-ins may be, milliseconds: they change every day, and all pages of the directory must be read for
+/// them.
+const DAY: i64 = 24 * 60 * 60 * 1_000;
+
+impl Job {
+    /// Reads who is assigned to our application. Without that nobody could be told to be in scope, so a refusal fails the run rather
+    /// than emptying the scope.
+    pub(crate) async fn refresh_assignments(&mut self, policy: &Policy) -> Result<()> {
+        if !policy.scope.app_assigned {
+            return Ok(());
+        }
+        let mut assigned: HashSet<i64> = HashSet::new();
+        let mut from: Option<String> = None;
+        loop {
+            let (page, next) = self.source.app_assigned(from.as_deref()).await?;
+            let (mut users, mut groups) = (Vec::new(), Vec::new());
+            for one in page {
+                match one {
+                    Assigned::User(id) => users.push(id),
+                    Assigned::Group(id) => groups.push(id),
+                }
+            }
+            assigned.extend(self.store.keys_of(self.tenant.key, &users, &groups).await?);
+            from = next;
+            if from.is_none() {
+                break;
+            }
+        }
+        self.store.set_app_assigned(&self.lease, &assigned).await?;
+        Ok(())
+    }
+
+    /// Reads the dates of sign-ins, with a full run or once a day. A tenant that may not be asked for them goes without.
+    pub(crate) async fn refresh_sign_ins(&mut self, policy: &Policy) -> Result<()> {
+        if !policy.maps_sign_in() {
+            return Ok(());
+        }
+        let now = self.engine.now();
+        let known = self.store.pass_read_at(self.tenant.key, SIGN_INS).await?;
+        if self.kind != RunKind::Full && known.is_some_and(|at| now - at < DAY) {
+            return Ok(());
+        }
+        let mut from: Option<String> = None;
+        loop {
+            let (page, next) = match self.source.sign_ins(from.as_deref()).await {
+                Ok(page) => page,
+                Err(error @ (SourceError::ConsentMissing { .. } | SourceError::PermissionDenied { .. })) => {
+                    tracing::warn!(tenant = %self.tenant.name, %error, "dates of sign-ins cannot be read and stay as they are");
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            self.store.tell_sign_ins(&self.lease, &page).await?;
+            from = next;
+            if from.is_none() {
+                break;
+            }
+        }
+        Ok(self.store.set_pass_read(&self.lease, SIGN_INS, now).await?)
+    }
+}
