@@ -91,7 +91,7 @@ test("questions are answered one by one and together, with the keyboard alone", 
 
     // The right one is linked at once, and who did it stands there.
     const right = item.candidates.find((c) => c.tickets === 2);
-    await press("button", new RegExp(`^Link record ${right.id}\\b`));
+    await press("button", new RegExp(`^Link this record\\W+${right.id},`));
     await page.getByText("Written. Sync goes on with this record by itself.").waitFor();
     await settled("review: resolved");
     assert.match(await page.locator("main").innerText(), /Grace.*link record/s);

@@ -12,7 +12,7 @@ use model::reason::{Reason, ReviewWhy};
 use model::records::Field;
 use model::run::{RunKind, RunState};
 use model::{Kind, PersonId, RuleId, RunId, SourceId, TenantKey, UserKey};
-use planner::{Claims, Planner};
+use planner::{Claims, Planner, Refusal};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use store::{Review, ReviewCandidate, ReviewDecision, ReviewFilter, Verdict};
@@ -581,13 +581,23 @@ impl Engine {
         }
         let all: Vec<UserFacts> = users.iter().map(|(.., user)| user.clone()).collect();
         let answers = crate::plan::answers(self.store(), tenant, &planner, &all).await?;
+        let records = answers.records.keys().copied().collect::<Vec<_>>();
+        let people = self.store().review_candidates(&records).await?;
+        let say = |refusal: Refusal| match &refusal {
+            // People know each other by name.
+            Refusal::LinkedElsewhere { record, .. } => match people.get(record).and_then(|c| c.linked.as_ref()) {
+                Some((_, name, _)) => {
+                    format!("Record {record} is linked to {name} already. Choose another record, or create a new one.")
+                }
+                None => refusal.to_string(),
+            },
+            _ => refusal.to_string(),
+        };
         let mut refused = Vec::new();
         for (review, choice, user) in &users {
             let why = match stranger(review, *choice, &planner, &answers) {
                 Some(why) => Some(why),
-                None => {
-                    planner.refusal(user, &answers).map(|r| r.to_string()).or_else(|| stuck(&planner, review, user, &answers))
-                }
+                None => planner.refusal(user, &answers).map(&say).or_else(|| stuck(&planner, review, user, &answers)),
             };
             refused.extend(why.map(|why| (review.id, *choice, why)));
         }

@@ -5,7 +5,7 @@ use crate::auth::{Caller, Operator, Viewer};
 use crate::pages::form::{Form, Params};
 use crate::pages::plan::names;
 use crate::pages::templates::{Column, DecidedRow, Fact, Review, ReviewPage, ReviewRow, Select};
-use crate::pages::{PageError, PageResult, go_saying, page, render};
+use crate::pages::{PageError, PageResult, go, go_saying, page, render};
 use crate::problem::ApiError;
 use crate::state::AppState;
 use crate::view::{Chip, Mark, Names, Note, Page, Pager, Section, When, label, link as address, show as value_of, thousands};
@@ -102,9 +102,10 @@ impl Shown {
         ReviewFilter { tenant: self.tenant, state: Some(self.state.to_owned()), why: self.why, after: 0, limit: 0 }
     }
 
-    fn href(&self, state: &str) -> String {
+    fn href(&self, state: &str, note: &str) -> String {
         let tenant = self.tenant.map(|t| t.to_string()).unwrap_or_default();
-        address("/review", &[("state", state), ("tenant", &tenant), ("why", self.why.map_or("", ReviewWhy::as_str))])
+        let why = self.why.map_or("", ReviewWhy::as_str);
+        address("/review", &[("state", state), ("tenant", &tenant), ("why", why), ("note", note)])
     }
 }
 
@@ -131,7 +132,7 @@ async fn listed(
     items.truncate(usize::try_from(ROWS).unwrap_or(0));
     let next = items.last().filter(|_| more).map(|i| i.id.to_string());
     let chips = STATES.iter().map(|(s, text)| Chip {
-        href: shown.href(s),
+        href: shown.href(s, ""),
         text: (*text).into(),
         count: if *s == shown.state { thousands(total) } else { String::new() },
         current: *s == shown.state,
@@ -200,7 +201,7 @@ pub async fn bulk(operator: Operator, State(state): State<AppState>, form: Form)
     };
     let told = match done {
         Ok(done) if done.refused + done.waiting == 0 => {
-            return Ok(go_saying(&shown.href(shown.state), "several").into_response());
+            return Ok(go(shown.href(shown.state, "several")).into_response());
         }
         Ok(done) => {
             /// Sentences shown; the rest is counted.
