@@ -524,6 +524,12 @@ pub enum Hold {
     },
     /// The tenant's first plan waits for a person (ruling 94). Raised by runs, not by the planner.
     FirstRun,
+    /// Before a tenant's first plan: there are records nobody is linked to, and the policy matches by nothing but the object id, so
+    /// people who have one would get a second (M03). Raised by runs, beside [`Hold::FirstRun`].
+    NothingToMatchBy {
+        /// Records of the tenant's client, and agents, that nobody is linked to.
+        records: i64,
+    },
 }
 
 impl Hold {
@@ -590,6 +596,11 @@ impl fmt::Display for Hold {
             Hold::FleetStands { run } => {
                 write!(f, "Run {run} crossed the limits over all tenants within the last 24 hours; every plan since then waits.")
             }
+            Hold::NothingToMatchBy { records } => write!(
+                f,
+                "{records} records are linked to nobody, and the policy matches by the object id alone: people who have one of them \
+                 would get a second. Add a key such as email to matching.keys."
+            ),
             Hold::FirstRun => {
                 f.write_str("This is the first plan for this tenant; a person looks at it before anything is written.")
             }

@@ -3,7 +3,8 @@
 
 use crate::engine::Job;
 use crate::error::Result;
-use model::policy::Policy;
+use model::plan::Hold;
+use model::policy::{MatchKey, Policy};
 use model::run::RunKind;
 use sources::{Assigned, SourceError};
 use std::collections::HashSet;
@@ -68,5 +69,15 @@ impl Job {
             }
         }
         Ok(self.store.set_pass_read(&self.lease, SIGN_INS, now).await?)
+    }
+
+    /// Before a tenant's first plan: whether there are records that only the object id could be matched to, which no record holds yet
+    /// (M03).
+    pub(crate) async fn nothing_to_match_by(&self, policy: &Policy) -> Result<Option<Hold>> {
+        if policy.matching.keys.iter().any(|key| *key != MatchKey::ObjectId) {
+            return Ok(None);
+        }
+        let records = self.store.unlinked_records(self.tenant.client).await?;
+        Ok((records > 0).then_some(Hold::NothingToMatchBy { records }))
     }
 }

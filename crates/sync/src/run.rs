@@ -263,6 +263,7 @@ impl Engine {
         let first = before_first && planned.changes > 0;
         if first && !approve_first && !run.preview {
             planned.holds.push(Hold::FirstRun);
+            planned.holds.extend(job.nothing_to_match_by(&loaded.policy).await?);
         }
         let next = self.next(&job, &run, &planned, first).await?;
         let change = RunChange {
@@ -376,7 +377,8 @@ impl Engine {
 
     /// Remembers that a plan was held, for the limits over the fleet (ruling 87).
     async fn note_trips(&self, lease: &Lease, run: &Run, holds: &[Hold]) -> Result<()> {
-        if holds.iter().any(|hold| !hold.is_fleet() && *hold != Hold::FirstRun) {
+        let is_first = |hold: &Hold| matches!(hold, Hold::FirstRun | Hold::NothingToMatchBy { .. });
+        if holds.iter().any(|hold| !hold.is_fleet() && !is_first(hold)) {
             self.store().note_trip(lease, run.id, false, self.now()).await?;
         }
         if holds.iter().any(|hold| matches!(hold, Hold::FleetRemovals { .. } | Hold::FleetTenants { .. })) {

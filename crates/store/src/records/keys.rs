@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::records::people;
 use crate::{Store, values};
 use model::records::Person;
-use model::{Field, PersonId, text};
+use model::{ClientId, Field, PersonId, text};
 
 const ROW: &[&str] = &["field", "value_key", "person_id"];
 
@@ -73,5 +73,15 @@ impl Store {
         let names = new.iter().map(|field| values![field.as_str()]).collect();
         tx.insert_many("key_fields", &["field"], names, OnConflict::Skip).await?;
         tx.commit().await
+    }
+
+    /// How many records nobody is linked to: those of a client, and all agents. Archived ones are not counted.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Unavailable`].
+    pub async fn unlinked_records(&self, client: Option<ClientId>) -> Result<i64> {
+        let sql = "SELECT COUNT(*) FROM people p WHERE p.status <> 2 AND (p.kind = 0 OR p.client_id = $1)
+             AND NOT EXISTS (SELECT 1 FROM links l WHERE l.person_id = p.id)";
+        self.db.query_opt(sql, values![client]).await?.map_or(Ok(0), |row| row.get(0))
     }
 }
