@@ -123,7 +123,7 @@ impl Planner {
         if let Some(won) = won {
             let at = decision.changes.len();
             for writing in course.parts {
-                self.commit(user, won, *writing, answers, claims, &mut decision);
+                self.commit(user, won, writing, answers, claims, &mut decision);
             }
             if let Some(linked) = course.archive {
                 // After a record that comes back, whose suffix is free again (ruling 73).
@@ -222,7 +222,7 @@ impl Planner {
                 Part::Review(item, waits) => return Err(Obstacle::Review(item, waits)),
                 Part::Failed(draft) => return Err(Obstacle::Failed(draft)),
                 Part::Skip(_) => course.archive = None,
-                Part::Write(writing) => course.parts.push(writing),
+                Part::Write(writing) => course.parts.push(*writing),
             }
         }
         Ok(course)
@@ -534,7 +534,7 @@ impl Planner {
 #[derive(Default)]
 struct Course<'a> {
     /// Records still to be made, found or brought back.
-    parts: Vec<Box<Writing<'a>>>,
+    parts: Vec<Writing<'a>>,
     /// A record of the other kind that goes into the archive.
     archive: Option<&'a Linked>,
     /// One that stays, though no rule selects its kind (ruling 74).
