@@ -65,9 +65,10 @@ fn main() {
     claims.settle();
     let mut created = Vec::new();
     for batch in facts.chunks(BATCH) {
-        let questions = planner.questions(batch);
-        std::hint::black_box(&questions);
-        created.extend(planner.decide(batch, &Answers::default(), &mut claims));
+        let batch = planner.batch(batch);
+        std::hint::black_box(batch.questions());
+        std::hint::black_box(batch.further(&Answers::default(), 0));
+        created.extend(batch.decide(&Answers::default(), &mut claims));
     }
     let took = cpu_seconds() - start;
     println!("created   {:>9.0} users/s", facts.len() as f64 / took);
@@ -115,8 +116,10 @@ fn main() {
     let mut claims = Claims::default();
     let mut changes = 0;
     for batch in facts.chunks(BATCH) {
-        std::hint::black_box(planner.questions(batch));
-        let decisions = planner.decide(batch, &Answers::default(), &mut claims);
+        let batch = planner.batch(batch);
+        std::hint::black_box(batch.questions());
+        std::hint::black_box(batch.further(&Answers::default(), 0));
+        let decisions = batch.decide(&Answers::default(), &mut claims);
         changes += decisions.iter().map(|d| d.changes.len() + d.bookings.len()).sum::<usize>();
     }
     let took = cpu_seconds() - start;

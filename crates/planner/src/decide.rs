@@ -49,6 +49,47 @@ pub struct NamedGroup {
     pub groups: Vec<GroupKey>,
 }
 
+/// Some users, with what scope and rules say of each.
+pub struct Batch<'b> {
+    pub(crate) planner: &'b Planner,
+    pub(crate) users: &'b [UserFacts],
+    selections: Vec<Selection<'b>>,
+}
+
+impl<'b> Batch<'b> {
+    /// The users who are in the directory and whom a rule selects.
+    pub(crate) fn selected(&self) -> impl Iterator<Item = (&'b UserFacts, &Won<'b>)> {
+        self.users.iter().zip(&self.selections).filter(|(user, _)| !is_gone(user)).filter_map(|(user, selection)| match selection
+        {
+            Selection::Rule(won) => Some((user, won)),
+            Selection::Excluded(_) | Selection::Fault(_) => None,
+        })
+    }
+
+    /// What must be known to decide these users.
+    #[must_use]
+    pub fn questions(&self) -> Questions {
+        let mut questions = Questions::default();
+        for (user, won) in self.selected() {
+            self.planner.ask(user, won, &mut questions);
+        }
+        questions
+    }
+
+    /// Decides these users, each exactly once.
+    pub fn decide(&self, answers: &Answers, claims: &mut Claims) -> Vec<Decision> {
+        let decide = |(user, selection): (&UserFacts, &Selection<'b>)| {
+            let mut decision = self.planner.decide_one(user, selection, answers, claims);
+            if decision.review.is_some() {
+                claims.block(decision.user, &decision.source_id, &decision.waits);
+            }
+            self.planner.note(user, &mut decision, answers, claims);
+            decision
+        };
+        self.users.iter().zip(&self.selections).map(decide).collect()
+    }
+}
+
 /// What scope and rules say of a user.
 pub(crate) enum Selection<'a> {
     Rule(Won<'a>),
@@ -158,35 +199,46 @@ impl Planner {
         fields
     }
 
+    /// Looks at these users: what scope and rules say of each is found once, for what is asked about them and for what is decided.
+    #[must_use]
+    pub fn batch<'b>(&'b self, users: &'b [UserFacts]) -> Batch<'b> {
+        Batch { planner: self, users, selections: users.iter().map(|user| self.select(user)).collect() }
+    }
+
     /// What must be known to decide these users.
     #[must_use]
     pub fn questions(&self, users: &[UserFacts]) -> Questions {
-        let mut questions = Questions::default();
-        for user in users.iter().filter(|u| !is_gone(u)) {
-            let Selection::Rule(won) = self.select(user) else { continue };
-            for kind in won.compiled.rule.then.kind.kinds() {
-                let linked = live(user).find(|l| l.person.kind == *kind);
-                if linked.is_none() {
-                    self.match_keys.of(*kind).ask(user, &mut questions);
-                    questions.usernames.extend(Self::former_names(user, *kind).map(|name| text::fold(&name)));
-                }
-                questions.sites.extend(Self::asked_site(user, &won, *kind));
-                if self.mappings.of(*kind).maps_manager() {
-                    questions.users.extend(user.manager.clone());
-                }
-                if let Some(Choice::Link(record)) = user.chosen(*kind) {
-                    questions.records.insert(record);
-                }
-                let Some(plan) = self.mappings.of(*kind).username() else { continue };
-                let choices = username::choices(plan, user, &won.compiled.rule, self.policy.username_on_collision);
-                let choices = choices.unwrap_or_default();
-                let has = linked.and_then(|l| l.person.username.as_deref());
-                if choices.first().map(String::as_str) != has {
-                    questions.usernames.extend(choices.iter().map(|c| text::fold(c)));
-                }
+        self.batch(users).questions()
+    }
+
+    /// Decides these users, each exactly once.
+    pub fn decide(&self, users: &[UserFacts], answers: &Answers, claims: &mut Claims) -> Vec<Decision> {
+        self.batch(users).decide(answers, claims)
+    }
+
+    /// What must be known to decide a user.
+    fn ask(&self, user: &UserFacts, won: &Won<'_>, questions: &mut Questions) {
+        for kind in won.compiled.rule.then.kind.kinds() {
+            let linked = live(user).find(|l| l.person.kind == *kind);
+            if linked.is_none() {
+                self.match_keys.of(*kind).ask(user, questions);
+                questions.usernames.extend(Self::former_names(user, *kind).map(|name| text::fold(&name)));
+            }
+            questions.sites.extend(Self::asked_site(user, won, *kind));
+            if self.mappings.of(*kind).maps_manager() {
+                questions.users.extend(user.manager.clone());
+            }
+            if let Some(Choice::Link(record)) = user.chosen(*kind) {
+                questions.records.insert(record);
+            }
+            let Some(plan) = self.mappings.of(*kind).username() else { continue };
+            let choices = username::choices(plan, user, &won.compiled.rule, self.policy.username_on_collision);
+            let choices = choices.unwrap_or_default();
+            let has = linked.and_then(|l| l.person.username.as_deref());
+            if choices.first().map(String::as_str) != has {
+                questions.usernames.extend(choices.iter().map(|c| text::fold(c)));
             }
         }
-        questions
     }
 
     /// The bookkeeping of a record that counts as applied with what Entra holds of its user now, so that every difference is a local
@@ -218,19 +270,6 @@ impl Planner {
             state.deactivated_by = Some(Deactivated { by_sync: false, cause: Some(Cause::Disabled) });
         }
         state
-    }
-
-    /// Decides these users, each exactly once.
-    pub fn decide(&self, users: &[UserFacts], answers: &Answers, claims: &mut Claims) -> Vec<Decision> {
-        let mut decide = |user| {
-            let mut decision = self.decide_one(user, answers, claims);
-            if decision.review.is_some() {
-                claims.block(decision.user, &decision.source_id, &decision.waits);
-            }
-            self.note(user, &mut decision, answers, claims);
-            decision
-        };
-        users.iter().map(&mut decide).collect()
     }
 
     /// Notes what others may look for: sites and records that are made. And whom this user looks for: the manager, who is asked for
@@ -286,14 +325,14 @@ impl Planner {
         decision
     }
 
-    fn decide_one(&self, user: &UserFacts, answers: &Answers, claims: &mut Claims) -> Decision {
+    fn decide_one(&self, user: &UserFacts, selection: &Selection<'_>, answers: &Answers, claims: &mut Claims) -> Decision {
         if live(user).next().is_some() {
-            return self.linked(user, answers, claims);
+            return self.linked(user, selection, answers, claims);
         }
         if is_gone(user) {
             return Decision::plain(user, Standing { outcome: Outcome::Gone, excluded_by: None, rule: None });
         }
-        self.unlinked(user, answers, claims)
+        self.unlinked(user, selection, answers, claims)
     }
 
     /// Scope and rules. What excludes a user has the first name in the order of ruling 113.

@@ -2,7 +2,7 @@
 //! archive (M07; rulings 45, 48, 71 to 75, 77, 101).
 
 use crate::claims::Claims;
-use crate::decide::{Planner, Selection, is_gone, live};
+use crate::decide::{Batch, Planner, live};
 use crate::linked::taken;
 use crate::matching::Match;
 use crate::merge::{Draft, Moment};
@@ -114,24 +114,12 @@ fn is_used(person: &Person, counter: u32, answers: &Answers, claims: &Claims) ->
     by_username || by_email
 }
 
-impl Planner {
-    /// What becomes of a record whose kind the rules do not want.
-    pub(crate) fn turn(&self, user: &UserFacts, record: &Person, to: Kind) -> Turn {
-        let chosen = user.chosen(to);
-        match self.policy.lifecycle.of(record.kind).on_kind_change {
-            _ if chosen == Some(Choice::Link(record.id)) => Turn::Keep,
-            OnKindChange::ArchiveAndRecreate => Turn::Archive,
-            OnKindChange::Both => Turn::Beside,
-            OnKindChange::Review if chosen.is_some() => Turn::Beside,
-            OnKindChange::Review => Turn::Ask,
-        }
-    }
-
-    /// What must be known beside the answers to [`Planner::questions`], asked in rounds from 0 until there is nothing more to ask:
+impl Batch<'_> {
+    /// What must be known beside the answers to [`Batch::questions`], asked in rounds from 0 until there is nothing more to ask:
     /// which suffixed names are in use already. Only users whose records change kind need it.
     #[must_use]
-    pub fn further(&self, users: &[UserFacts], answers: &Answers, round: u32) -> Option<Questions> {
-        let archives = |kind| self.policy.lifecycle.of(kind).on_kind_change == OnKindChange::ArchiveAndRecreate;
+    pub fn further(&self, answers: &Answers, round: u32) -> Option<Questions> {
+        let archives = |kind| self.planner.policy.lifecycle.of(kind).on_kind_change == OnKindChange::ArchiveAndRecreate;
         if !archives(Kind::Agent) && !archives(Kind::Contact) {
             return None;
         }
@@ -151,22 +139,32 @@ impl Planner {
         };
         let mut told = answers.addresses.values().chain(answers.keys.values()).chain(answers.usernames.values()).flatten();
         let found = told.any(|c| c.person.status != Status::Archived && archives(c.person.kind));
-        for user in users.iter().filter(|u| !is_gone(u)) {
-            let mut extras = live(user).map(|l| &l.person).filter(|p| archives(p.kind)).peekable();
-            if extras.peek().is_none() && !found {
-                continue;
-            }
-            let Selection::Rule(won) = self.select(user) else { continue };
+        for (user, won) in self.selected() {
             let kinds = won.compiled.rule.then.kind.kinds();
-            extras.filter(|p| !kinds.contains(&p.kind)).for_each(&mut ask);
+            let extras = live(user).map(|l| &l.person).filter(|p| archives(p.kind) && !kinds.contains(&p.kind));
+            extras.for_each(&mut ask);
             if let ([kind], true) = (kinds, found) {
-                let probes = self.match_keys.of(*kind).probes(user).unwrap_or_default();
+                let probes = self.planner.match_keys.of(*kind).probes(user).unwrap_or_default();
                 let met = probes.iter().flat_map(|probe| probe.candidates(answers));
                 let other = met.filter(|c| c.person.kind != *kind && archives(c.person.kind) && c.usable());
                 other.for_each(|c| ask(&c.person));
             }
         }
         (questions != Questions::default()).then_some(questions)
+    }
+}
+
+impl Planner {
+    /// What becomes of a record whose kind the rules do not want.
+    pub(crate) fn turn(&self, user: &UserFacts, record: &Person, to: Kind) -> Turn {
+        let chosen = user.chosen(to);
+        match self.policy.lifecycle.of(record.kind).on_kind_change {
+            _ if chosen == Some(Choice::Link(record.id)) => Turn::Keep,
+            OnKindChange::ArchiveAndRecreate => Turn::Archive,
+            OnKindChange::Both => Turn::Beside,
+            OnKindChange::Review if chosen.is_some() => Turn::Beside,
+            OnKindChange::Review => Turn::Ask,
+        }
     }
 
     /// Puts a record into the archive: its names get the lowest suffix that is free for both, its log-in goes. Who holds tickets or

@@ -40,5 +40,5 @@ pub mod world;
 mod write;
 
 pub use claims::Claims;
-pub use decide::{NamedGroup, Planner};
+pub use decide::{Batch, NamedGroup, Planner};
 pub use resolve::Refusal;

@@ -37,18 +37,17 @@ struct Of<'a> {
 
 impl Planner {
     /// Decides a user who has at least one record.
-    pub(crate) fn linked(&self, user: &UserFacts, answers: &Answers, claims: &mut Claims) -> Decision {
+    pub(crate) fn linked(&self, user: &UserFacts, selection: &Selection<'_>, answers: &Answers, claims: &mut Claims) -> Decision {
         let standing = |outcome| plan::Standing { outcome, excluded_by: None, rule: None };
         if user.presence == Presence::Unseen {
             return Decision::plain(user, standing(Outcome::Gone));
         }
-        let selection = self.select(user);
         let gone = user.presence != Presence::Present;
-        let causes = causes(user, &selection);
+        let causes = causes(user, selection);
         let enabled = scope::is_enabled(user);
         let may_remove = self.may_remove(user);
         let mut decision = Decision::plain(user, standing(if gone { Outcome::Gone } else { Outcome::Synced }));
-        let won = match &selection {
+        let won = match selection {
             _ if gone => None,
             Selection::Rule(won) => Some(won),
             Selection::Excluded(by) => {
@@ -59,7 +58,7 @@ impl Planner {
             Selection::Fault(fault) => return Self::left_as_is(user, fault),
         };
         decision.standing.rule = won.map(|w| w.compiled.rule.id.clone());
-        decision.reasons = if gone { Vec::new() } else { self.explain(&selection) };
+        decision.reasons = if gone { Vec::new() } else { self.explain(selection) };
 
         let given = |l: &Linked| {
             let standing = self.given(user, won, l, answers, claims);

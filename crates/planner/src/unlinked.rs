@@ -64,20 +64,25 @@ enum Making<'a> {
 
 impl Planner {
     /// Decides a user who has no record.
-    pub(crate) fn unlinked(&self, user: &UserFacts, answers: &Answers, claims: &mut Claims) -> Decision {
+    pub(crate) fn unlinked(
+        &self,
+        user: &UserFacts,
+        selection: &Selection<'_>,
+        answers: &Answers,
+        claims: &mut Claims,
+    ) -> Decision {
         let mut decision = Decision::plain(user, plan::Standing { outcome: Outcome::Synced, excluded_by: None, rule: None });
         if !claims.settled() {
             // Only archived records are linked to them: making one comes after all linked users have spoken.
             claims.defer(user.key, &user.id);
             return decision;
         }
-        let selection = self.select(user);
-        decision.reasons = self.explain(&selection);
+        decision.reasons = self.explain(selection);
         let won = match selection {
             Selection::Rule(won) => won,
             Selection::Excluded(by) => {
                 decision.standing.outcome = Outcome::Excluded;
-                decision.standing.excluded_by = Some(by.into_owned());
+                decision.standing.excluded_by = Some(by.clone().into_owned());
                 return decision;
             }
             Selection::Fault(fault) => return Self::left_as_is(user, &fault),

@@ -13,7 +13,7 @@ use model::plan::{ClientFound, Hold, LostGroup, Weights};
 use model::policy::{ClientRef, GroupRef, Policy};
 use model::run::{RunKind, RunState};
 use model::{ClientId, GroupKey, SourceId, TenantKey, UserKey, text};
-use planner::{Claims, Planner, guard};
+use planner::{Batch, Claims, Planner, guard};
 use sources::Select;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -132,8 +132,9 @@ impl Job {
 
     /// Decides one batch and stores what was decided.
     async fn decide(&mut self, pass: &mut Passes<'_>, which: Pass, batch: Vec<UserFacts>) -> Result<()> {
-        let answers = answers(&self.store, self.tenant.key, pass.planner, &batch).await?;
-        let decisions = pass.planner.decide(&batch, &answers, &mut pass.claims);
+        let looked = pass.planner.batch(&batch);
+        let answers = answers(&self.store, self.tenant.key, &looked).await?;
+        let decisions = looked.decide(&answers, &mut pass.claims);
         if which == Pass::Again {
             pass.hash.forget_users(batch.iter().map(|user| user.key));
         }
@@ -224,10 +225,10 @@ impl Job {
 }
 
 /// What the planner asks about these users, answered.
-pub(crate) async fn answers(store: &Store, tenant: TenantKey, planner: &Planner, users: &[UserFacts]) -> Result<Answers> {
-    let mut answers = store.answer(tenant, &planner.questions(users)).await?;
+pub(crate) async fn answers(store: &Store, tenant: TenantKey, users: &Batch<'_>) -> Result<Answers> {
+    let mut answers = store.answer(tenant, &users.questions()).await?;
     for round in 0.. {
-        let Some(more) = planner.further(users, &answers, round) else { break };
+        let Some(more) = users.further(&answers, round) else { break };
         answers.extend(store.answer(tenant, &more).await?);
     }
     Ok(answers)

@@ -3,7 +3,7 @@
 use super::records::TENANT;
 use super::{Pending, Seen, World};
 use crate::guard::{self, RuleGroup};
-use crate::{Claims, Planner};
+use crate::{Batch, Claims, Planner};
 use model::address::AddressKey;
 use model::attributes::Hash;
 use model::directory::Presence;
@@ -107,8 +107,9 @@ impl World {
         let mut run = |users: &[UserFacts], claims: &mut Claims| -> Vec<Decision> {
             let mut decisions = Vec::with_capacity(users.len());
             for users in users.chunks(batch.max(1)) {
-                let answers = index.all(planner, users);
-                decisions.extend(planner.decide(users, &answers, claims));
+                let looked = planner.batch(users);
+                let answers = index.all(&looked);
+                decisions.extend(looked.decide(&answers, claims));
                 all.extend(answers);
             }
             decisions
@@ -139,7 +140,7 @@ impl World {
 
     /// What the planner asks about some users, answered.
     pub(super) fn answers(&self, planner: &Planner, users: &[UserFacts]) -> Answers {
-        Index::of(self, &planner.key_fields()).all(planner, users)
+        Index::of(self, &planner.key_fields()).all(&planner.batch(users))
     }
 
     /// The policy made ready for what the directory holds now.
@@ -356,10 +357,10 @@ impl Index {
     }
 
     /// Everything the planner asks about some users.
-    fn all(&self, planner: &Planner, users: &[UserFacts]) -> Answers {
-        let mut answers = self.answer(&planner.questions(users));
+    fn all(&self, users: &Batch<'_>) -> Answers {
+        let mut answers = self.answer(&users.questions());
         for round in 0.. {
-            let Some(more) = planner.further(users, &answers, round) else { break };
+            let Some(more) = users.further(&answers, round) else { break };
             answers.extend(self.answer(&more));
         }
         answers

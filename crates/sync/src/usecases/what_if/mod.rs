@@ -248,7 +248,7 @@ impl Engine {
 
 async fn read(store: Store, pair: Pair, users: Vec<UserKey>) -> Result<(Vec<UserFacts>, Answers)> {
     let facts = store.facts_of(pair.tenant.key, &users, &pair.relevant).await?;
-    let answers = store.answer(pair.tenant.key, &pair.after.questions(&facts)).await?;
+    let answers = crate::plan::answers(&store, pair.tenant.key, &pair.after.batch(&facts)).await?;
     Ok((facts, answers))
 }
 
