@@ -407,7 +407,13 @@ impl Planner {
         let is_present = user.presence == Presence::Present;
         let enabled_applied = if is_present && !stays { Some(of.enabled) } else { link.enabled_applied };
         let begun = || link.grace_since.or(Some(self.tenant.now));
-        let grace_since = if stays { link.grace_since } else { waiting.and_then(|_| begun()) };
+        let grace_since = match effect {
+            _ if stays => link.grace_since,
+            _ if waiting.is_some() => begun(),
+            // A grace that has run out stays so: a stronger cause that follows does not begin another (ruling 76).
+            Effect::Out(_) | Effect::Remove(_, Verb::RevokeAccess) => link.grace_since,
+            _ => None,
+        };
         let is_as_before = state.is_none()
             && marker == link.deactivated_by
             && enabled_applied == link.enabled_applied
