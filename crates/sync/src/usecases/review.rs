@@ -459,8 +459,9 @@ fn verdict(review: &Review, action: ReviewAction) -> Result<Verdict> {
         ReviewAction::Link(None) => match review.item.candidates.as_slice() {
             [record] => Verdict::Choose(Choice::Link(*record)),
             several => {
-                let found = if several.is_empty() { "no candidate".into() } else { format!("{} candidates", several.len()) };
-                return Err(Error::Refused(format!("Review item {} has {found}. Name the record to link.", review.id)));
+                let found =
+                    if several.is_empty() { "is no candidate".into() } else { format!("are {} candidates", several.len()) };
+                return Err(Error::Refused(format!("There {found}. Name the record to link.")));
             }
         },
         ReviewAction::Create => Verdict::Choose(Choice::Create),

@@ -164,7 +164,6 @@ async fn listed(
         more: i.candidates.len().saturating_sub(NAMED),
         candidates: i.candidates.into_iter().take(NAMED).map(|c| (c.id.0, c.name)).collect(),
         tenant: i.tenant_name,
-        state: state_mark(&i.state),
         at: When::ago(i.opened_at),
     });
     let rows = rows.collect();

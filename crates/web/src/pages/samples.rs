@@ -189,8 +189,7 @@ fn samples(name: &str, empty: bool) -> Vec<(&'static str, String)> {
             selects: vec![Select { name: "why", label: "Why", options: vec![(text(), text())], chosen: text() }],
             actions: of(empty, vec![("dismiss", "Dismiss")]), results: of(empty, vec![text()]),
             rows: of(empty, vec![ReviewRow {
-                id: 1, user: text(), question: text(), candidates: vec![named()], more: 2, tenant: text(), state: mark(),
-                at: When::ago(0),
+                id: 1, user: text(), question: text(), candidates: vec![named()], more: 2, tenant: text(), at: When::ago(0),
             }]),
         }
         ReviewPage {

@@ -163,7 +163,7 @@ parts! {
     Stage { name: String, sentences: Vec<String>, }
     /// A review item in a table.
     ReviewRow {
-        id: i64, user: String, question: String, candidates: Vec<Named>, more: usize, tenant: String, state: Mark, at: String,
+        id: i64, user: String, question: String, candidates: Vec<Named>, more: usize, tenant: String, at: String,
     }
     /// One column of a comparison: a record, or the user (without a number).
     Column {
