@@ -9,6 +9,8 @@ use std::sync::Arc;
 /// What an expression sees of one user: nothing of the clock, of groups or of other users (ruling 23).
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
+    /// The user's own source id, seen as `id`.
+    pub id: &'a SourceId,
     /// The user's attributes, under Graph's names.
     pub attributes: &'a Attributes,
     /// The manager's source id, seen as `manager.id`.

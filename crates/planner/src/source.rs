@@ -41,7 +41,7 @@ impl Fault {
 
 /// What expressions see of a user (ruling 23).
 pub(crate) fn subject(user: &UserFacts) -> Subject<'_> {
-    Subject { attributes: &user.attributes, manager: user.manager.as_ref() }
+    Subject { id: &user.id, attributes: &user.attributes, manager: user.manager.as_ref() }
 }
 
 /// A date that stands for "never" where sign-ins are told.
@@ -57,6 +57,9 @@ pub(crate) fn of<'a>(source: &Source, user: &'a UserFacts) -> Yield<'a> {
             };
         }
         Source::Manager => return Yield::Nothing,
+        Source::Attribute(path) if matches!(path.as_slice(), [Step::Name(name)] if name == "id") => {
+            return Yield::Text(Cow::Borrowed(user.id.as_str()));
+        }
         Source::Attribute(_) | Source::Derived(_) => &user.attributes,
     };
     match source {

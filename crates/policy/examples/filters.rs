@@ -31,11 +31,12 @@ const FILTERS: [&str; 20] = [
 
 fn main() {
     let filters: Vec<_> = FILTERS.iter().map(|text| compile(text, Use::Condition).map(|(e, _)| e).expect(text)).collect();
+    let id = model::SourceId::new("u");
     let users: Vec<Attributes> = (0..1_000).map(user).collect();
     let (start, mut held, rounds) = (Instant::now(), 0usize, 200);
     for _ in 0..rounds {
         for user in &users {
-            let of = Subject { attributes: user, manager: None };
+            let of = Subject { id: &id, attributes: user, manager: None };
             held += filters.iter().filter(|filter| filter.holds(of) == Ok(true)).count();
         }
     }

@@ -23,10 +23,13 @@ pub(crate) const MANAGER: &str = "manager";
 /// What marks a text as an expression rather than a path.
 const EXPRESSION: &[char] = &['(', ')', '"', '\'', '?', '+', '&', '|', '=', '<', '>', '!', '{', '}', ',', ' '];
 
-/// Whether a name is an attribute that is read of every user: the read set or a directory extension. The object id is the link
-/// itself and no attribute.
+/// The object id's name: a source like any other (F03), though no attribute that could be missing.
+pub(crate) const OBJECT_ID: &str = "id";
+
+/// Whether a name is an attribute that is read of every user: the read set or a directory extension. The object id stands beside
+/// them, because it is never told anew.
 pub(crate) fn is_attribute(name: &str) -> bool {
-    name != "id" && (READ_SET.binary_search(&name).is_ok() || is_extension(name))
+    name != OBJECT_ID && (READ_SET.binary_search(&name).is_ok() || is_extension(name))
 }
 
 /// `extension_<application id>_<name>`.
@@ -52,7 +55,7 @@ pub(crate) fn has_parts(name: &str) -> bool {
 
 /// The attribute that was probably meant.
 pub(crate) fn nearest_attribute(name: &str) -> Option<&'static str> {
-    nearest(name, READ_SET.iter().copied().filter(|a| *a != "id"))
+    nearest(name, READ_SET.iter().copied().filter(|a| *a != OBJECT_ID))
 }
 
 /// Reads a mapping's source.
@@ -119,9 +122,12 @@ fn path(written: &str) -> Result<Vec<Step>, String> {
             .ok_or_else(|| format!("{SIGN_IN} has the parts {}; write {SIGN_IN}.{}", either(SIGN_IN_PARTS), SIGN_IN_PARTS[0]))?;
         return Ok(vec![Step::Name(name.to_owned()), Step::Name(part.to_owned())]);
     }
+    if written == OBJECT_ID {
+        return Ok(vec![Step::Name(OBJECT_ID.to_owned())]);
+    }
     if !is_attribute(name) {
         return Err(match () {
-            () if name == "id" => "the object id is the link itself and cannot be mapped".to_owned(),
+            () if name == OBJECT_ID => format!("the object id is one text; write {OBJECT_ID}"),
             () if name.is_empty() => format!("{written:?} does not begin with an attribute's name"),
             () => match nearest(name, Derived::WORDS.iter().map(|(w, _)| *w)).or_else(|| nearest_attribute(name)) {
                 Some(meant) => format!("users have no attribute {name:?}; did you mean {meant}?"),

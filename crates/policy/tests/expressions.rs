@@ -27,15 +27,15 @@ fn ada() -> Attributes {
 #[track_caller]
 fn value(text: &str) -> Result<Value, String> {
     let (expression, _) = compile(text, Use::Value).unwrap_or_else(|bad| panic!("{text}: {bad}"));
-    let (ada, bob) = (ada(), SourceId::new("u-bob"));
-    expression.value(Subject { attributes: &ada, manager: Some(&bob) }).map_err(|why| why.to_string())
+    let (ada, id, bob) = (ada(), SourceId::new("u-ada"), SourceId::new("u-bob"));
+    expression.value(Subject { id: &id, attributes: &ada, manager: Some(&bob) }).map_err(|why| why.to_string())
 }
 
 #[track_caller]
 fn holds(text: &str) -> Result<bool, String> {
     let (expression, _) = compile(text, Use::Condition).unwrap_or_else(|bad| panic!("{text}: {bad}"));
-    let (ada, bob) = (ada(), SourceId::new("u-bob"));
-    expression.holds(Subject { attributes: &ada, manager: Some(&bob) }).map_err(|why| why.to_string())
+    let (ada, id, bob) = (ada(), SourceId::new("u-ada"), SourceId::new("u-bob"));
+    expression.holds(Subject { id: &id, attributes: &ada, manager: Some(&bob) }).map_err(|why| why.to_string())
 }
 
 #[track_caller]
@@ -153,7 +153,6 @@ fn what_can_never_be_is_refused_when_saved() {
             "user.department == 'x'",
             "1: users have no attribute \"user\"; a user's attributes stand by themselves, as in department",
         ),
-        ("id == 'x'", "1: users have no attribute \"id\"; the object id is no attribute to decide by"),
         ("'g' in groups", "8: users have no attribute \"groups\"; expressions know no groups; name them under when.groups"),
         (
             "signInActivity != null",
@@ -274,7 +273,7 @@ fn hostile_users_cost_no_more_than_one_error() {
         ("imAddresses.exists(a, city.matches('(a|b|ab)*c'))", "the expression takes too long for this user"),
     ] {
         let (expression, _) = compile(text, Use::Condition).expect(text);
-        let told = expression.holds(Subject { attributes: &user, manager: None });
+        let told = expression.holds(Subject { id: &SourceId::new("u"), attributes: &user, manager: None });
         assert_eq!(told.map_err(|e| e.to_string()), Err(why.to_owned()), "{text}");
     }
 }
@@ -346,7 +345,7 @@ proptest! {
         });
         let Ok((expression, _)) = compile(&text, Use::Condition) else { return Ok(()) };
         let attributes: Attributes = serde_json::from_value(told.clone()).expect("attributes");
-        let ours = expression.holds(Subject { attributes: &attributes, manager: None });
+        let ours = expression.holds(Subject { id: &SourceId::new("u"), attributes: &attributes, manager: None });
         let mut context = cel::Context::default();
         for (name, value) in told.as_object().expect("an object") {
             context.add_variable(name.clone(), value.clone()).expect("a variable");
@@ -370,7 +369,7 @@ proptest! {
         "in", "exists", "map", "has", "size", "x", ",", "null", "true", "matches", "{", "}", "substring", "timestamp", "\"", "//", "\n",
     ]), 0..40)) {
         if let Ok((expression, _)) = compile(&words.join(" "), Use::Value) {
-            let _ = expression.value(Subject { attributes: &ada(), manager: None });
+            let _ = expression.value(Subject { id: &SourceId::new("u"), attributes: &ada(), manager: None });
         }
     }
 }

@@ -180,7 +180,7 @@ fn req_f01_sources_are_attributes_that_users_have() {
         "p.yaml:1:28: the source of phone: onPremisesExtensionAttributes has the parts extensionAttribute1 to \
          extensionAttribute15, not \"extensionAttribute16\"",
     );
-    one(&with("phone", "id"), "p.yaml:1:28: the source of phone: the object id is the link itself and cannot be mapped");
+    one(&with("phone", "id[0]"), "p.yaml:1:28: the source of phone: the object id is one text; write id");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::guard::{DEPTH, too_deep, too_many};
 use super::node::{Comparison, Macro, Node, Operator, Over};
 use super::types::{Object, Type};
 use crate::fault::{either, nearest};
-use crate::source::{MANAGER, nearest_attribute};
+use crate::source::{MANAGER, OBJECT_ID, nearest_attribute};
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
 use model::policy::SIGN_IN;
 use std::collections::BTreeSet;
@@ -108,6 +108,9 @@ impl Checker<'_> {
         if let Some((_, kind)) = self.element.as_ref().filter(|(element, _)| element == name) {
             return Ok((Node::Element, kind.clone()));
         }
+        if name == OBJECT_ID {
+            return Ok((Node::Id, Type::Text));
+        }
         if name == MANAGER {
             return Ok((Node::Manager, Type::Object(Object::Manager)));
         }
@@ -116,7 +119,6 @@ impl Checker<'_> {
             return Ok((Node::Attribute(name.into()), kind));
         }
         let meant = match name {
-            "id" => "the object id is no attribute to decide by".to_owned(),
             "user" => "a user's attributes stand by themselves, as in department".to_owned(),
             SIGN_IN => "dates of sign-ins are mapped to a field, and nothing is decided by them".to_owned(),
             "now" | "today" => "expressions know no clock".to_owned(),

@@ -86,6 +86,7 @@ impl<'a> Walk<'a> {
             Node::Double(d) => Val::Double(*d),
             Node::Text(s) => Val::Text(Cow::Borrowed(s)),
             Node::Attribute(name) => Val::of(self.of.attributes.get(name)),
+            Node::Id => Val::Text(Cow::Borrowed(self.of.id.as_str())),
             Node::Manager => self.of.manager.map_or(Val::Null, |id| Val::Manager(id.as_str())),
             Node::Element => self.element.clone().unwrap_or(Val::Null),
             Node::Part(of, name) => self.part(of, name)?,

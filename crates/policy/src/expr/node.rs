@@ -14,6 +14,8 @@ pub(super) enum Node {
     Text(Box<str>),
     /// A user's attribute.
     Attribute(Box<str>),
+    /// The user's own object id.
+    Id,
     /// The user's manager.
     Manager,
     /// The element a macro is at. There is one at most, because macros do not nest.
