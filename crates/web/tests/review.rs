@@ -89,7 +89,7 @@ async fn several_at_once_are_each_told_and_only_as_many_as_were_seen() {
     }
     let more = decide(json!({ "action": "dismiss", "tenant": tenant, "count": 7 })).await;
     assert_eq!(more.status, StatusCode::CONFLICT, "{}", more.text);
-    assert!(more.json()["detail"].as_str().unwrap().contains("1 items fit now"), "{}", more.text);
+    assert!(more.json()["detail"].as_str().unwrap().contains("are 1 now"), "{}", more.text);
 
     let both = decide(json!({ "action": "dismiss", "items": [{ "id": item["id"] }, { "id": 4711 }] })).await.json();
     assert_eq!((&both["done"], &both["waiting"], &both["refused"]), (&json!(1), &json!(0), &json!(1)), "{both}");

@@ -149,7 +149,7 @@ async fn decide(house: &House, items: Items, action: ReviewAction) -> Result<()>
         let filter = ReviewFilter { state, ..filter(house, &items.which).await? };
         let Some(count) = items.count else {
             let there = house.engine.store().count_reviews(&filter).await?;
-            bail!("{there} items fit. Nothing was decided; to go on, say so: --count {there}");
+            bail!("The items that fit are {there}. Nothing was decided; to go on, say so: --count {there}");
         };
         house.engine.review_decide_all(&filter, action, count, true, &actor).await?
     } else {

@@ -97,7 +97,7 @@ rules:
         let asks = s.home.run(&["review", "create", "--all", "--why", "no_match"])?;
         ensure!(asks.code == Some(1) && asks.stderr.contains("--count 3"), "{asks:?}");
         let wrong = s.home.run(&["review", "create", "--all", "--why", "no_match", "--count", "2"])?;
-        ensure!(wrong.code == Some(1) && wrong.stderr.contains("3 items fit now"), "{wrong:?}");
+        ensure!(wrong.code == Some(1) && wrong.stderr.contains("are 3 now"), "{wrong:?}");
         let done = s.home.run(&["review", "create", "--all", "--why", "no_match", "--count", "3", "--json"])?;
         let told = done.json()?;
         ensure!(

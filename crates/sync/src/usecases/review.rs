@@ -260,7 +260,7 @@ impl Engine {
             match outcome.state.as_deref() {
                 _ if !outcome.ok => all.refused += 1,
                 Some("resolved" | "dismissed" | "closed") => all.done += 1,
-                Some("open") if wishes.iter().any(|w| *w == (item, ReviewAction::Reopen)) => all.done += 1,
+                Some("open") if wishes.contains(&(item, ReviewAction::Reopen)) => all.done += 1,
                 _ => all.waiting += 1,
             }
             all.outcomes.push(outcome);
@@ -284,7 +284,7 @@ impl Engine {
         let count = self.store().count_reviews(&filter).await?;
         if count != seen {
             return Err(Error::Refused(format!(
-                "{count} items fit now, and you spoke of {seen}. Nothing was decided. Look at them again, then name their number."
+                "The items that fit are {count} now, and you spoke of {seen}. Nothing was decided. Look at them again, then name their number."
             )));
         }
         let items = self.store().reviews(&filter).await?;
