@@ -232,9 +232,12 @@ impl Planner {
                 questions.records.insert(record);
             }
             let Some(plan) = self.mappings.of(*kind).username() else { continue };
+            let has = linked.and_then(|l| l.person.username.as_deref());
+            if has.is_some_and(|has| plan.is(user, has)) {
+                continue;
+            }
             let choices = username::choices(plan, user, &won.compiled.rule, self.policy.username_on_collision);
             let choices = choices.unwrap_or_default();
-            let has = linked.and_then(|l| l.person.username.as_deref());
             if choices.first().map(String::as_str) != has {
                 questions.usernames.extend(choices.iter().map(|c| text::fold(c)));
             }

@@ -156,17 +156,46 @@ fn malformed(field: &Field, what: &str) -> Unfit {
     Unfit { why: ReportWhy::Malformed, detail: format!("{field}: {what}.") }
 }
 
+/// Where a record keeps a field's text: found by name once for a policy, not for each user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Column {
+    Username,
+    Email,
+    FirstName,
+    LastName,
+    Role,
+    /// Among all other fields.
+    Other,
+}
+
+impl Column {
+    pub(crate) fn of(field: &Field) -> Self {
+        match field.as_str() {
+            "username" => Column::Username,
+            "email" => Column::Email,
+            "first_name" => Column::FirstName,
+            "last_name" => Column::LastName,
+            "role" => Column::Role,
+            _ => Column::Other,
+        }
+    }
+
+    /// The record's text in the field, where it holds one.
+    pub(crate) fn text<'p>(self, person: &'p Person, field: &Field) -> Option<&'p str> {
+        match self {
+            Column::Username => person.username.as_deref(),
+            Column::Email => person.email.as_deref(),
+            Column::FirstName => person.first_name.as_deref(),
+            Column::LastName => person.last_name.as_deref(),
+            Column::Role => person.role.as_deref(),
+            Column::Other => person.fields.get(field).and_then(Value::as_str),
+        }
+    }
+}
+
 /// A record's text in a field, where it holds one.
 pub(crate) fn text_in<'p>(person: &'p Person, field: &Field) -> Option<&'p str> {
-    let column = match field.as_str() {
-        "username" => &person.username,
-        "email" => &person.email,
-        "first_name" => &person.first_name,
-        "last_name" => &person.last_name,
-        "role" => &person.role,
-        _ => return person.fields.get(field).and_then(Value::as_str),
-    };
-    column.as_deref()
+    Column::of(field).text(person, field)
 }
 
 /// Whether a record's field is empty.

@@ -7,6 +7,7 @@ use model::facts::{Answers, Candidate, Questions, UserFacts};
 use model::plan::Wait;
 use model::policy::{MatchKey, Policy, Source};
 use model::{Field, Kind, Value, text};
+use std::borrow::Cow;
 
 /// The record's field that the key `upn` looks into first.
 const UPN: &str = "upn";
@@ -28,11 +29,12 @@ enum Key {
 
 /// A value of the user that records are looked for by.
 #[derive(Debug)]
-pub(crate) struct Probe {
+pub(crate) struct Probe<'u> {
     /// The key's name, for reasons.
-    pub(crate) key: String,
-    /// Which value it is, for reasons.
-    pub(crate) shown: String,
+    pub(crate) key: Cow<'u, str>,
+    /// Where the value comes from, and the value, for reasons.
+    of: Cow<'u, str>,
+    value: Cow<'u, str>,
     lookup: Lookup,
 }
 
@@ -80,24 +82,25 @@ impl MatchKeys {
     }
 
     /// The user's values, key by key and address by address, each once. An empty value looks for nobody.
-    pub(crate) fn probes(&self, user: &UserFacts) -> Result<Vec<Probe>, Fault> {
-        let mut probes: Vec<Probe> = Vec::new();
+    pub(crate) fn probes<'u>(&'u self, user: &'u UserFacts) -> Result<Vec<Probe<'u>>, Fault> {
+        let mut probes: Vec<Probe<'u>> = Vec::new();
         for key in &self.keys {
             match key {
-                Key::Email => self.by_email(user, &mut probes),
+                Key::Email => Self::by_email(user, &mut probes),
                 Key::Upn => {
                     let name = source::own_name(&user.attributes).filter(|n| !source::has_ext(n));
                     let Some(name) = name else { continue };
                     let folded = text::fold(&name);
                     let local =
                         folded.rsplit_once('@').filter(|(_, domain)| *domain == self.domain).map(|(local, _)| local.to_owned());
-                    let shown = format!("userPrincipalName {name}");
-                    probes.push(Probe { key: UPN.to_owned(), shown, lookup: Lookup::Upn(folded, local) });
+                    let of = Cow::Borrowed("userPrincipalName");
+                    probes.push(Probe { key: Cow::Borrowed(UPN), of, value: name, lookup: Lookup::Upn(folded, local) });
                 }
                 Key::Field(field, source) => {
                     for value in values(field, source, user)? {
-                        let shown = format!("{field} {value}");
-                        probes.push(Probe { key: field.to_string(), shown, lookup: Lookup::Field(field.clone(), value) });
+                        let key = Cow::Borrowed(field.as_str());
+                        let lookup = Lookup::Field(field.clone(), value.clone());
+                        probes.push(Probe { of: key.clone(), key, value: Cow::Owned(value), lookup });
                     }
                 }
             }
@@ -105,13 +108,13 @@ impl MatchKeys {
         Ok(probes)
     }
 
-    fn by_email(&self, user: &UserFacts, probes: &mut Vec<Probe>) {
-        let mut seen: Vec<AddressKey> = Vec::new();
+    fn by_email<'u>(user: &'u UserFacts, probes: &mut Vec<Probe<'u>>) {
         for (attribute, address) in source::match_addresses(&user.attributes) {
-            let Some(key) = AddressKey::of(&address).filter(|key| !seen.contains(key)) else { continue };
-            seen.push(key.clone());
-            let shown = format!("{attribute} {address}");
-            probes.push(Probe { key: "email".to_owned(), shown, lookup: Lookup::Address(key) });
+            let Some(key) = AddressKey::of(&address) else { continue };
+            if !probes.iter().any(|p| matches!(&p.lookup, Lookup::Address(other) if *other == key)) {
+                let (of, lookup) = (Cow::Borrowed(attribute), Lookup::Address(key));
+                probes.push(Probe { key: Cow::Borrowed("email"), of, value: address, lookup });
+            }
         }
     }
 
@@ -148,7 +151,12 @@ impl MatchKeys {
     }
 }
 
-impl Probe {
+impl Probe<'_> {
+    /// Which value it is, for reasons.
+    pub(crate) fn shown(&self) -> String {
+        format!("{} {}", self.of, self.value)
+    }
+
     /// Under what the claims know the value: who gives it up and who takes it in this plan.
     pub(crate) fn hash(&self) -> Hash {
         match &self.lookup {

@@ -480,6 +480,9 @@ impl Planner {
         let (user, person) = (of.user, &linked.person);
         let Some(plan) = self.mappings.of(person.kind).username() else { return Named::Fine };
         let has = person.username.as_deref().map(text::trim).filter(|s| !s.is_empty());
+        if has.is_some_and(|has| plan.is(user, has)) {
+            return Named::Fine;
+        }
         let choices = match username::choices(plan, user, &won.compiled.rule, self.policy.username_on_collision) {
             Ok(choices) => choices,
             Err(unfit) => {

@@ -109,7 +109,8 @@ impl<'a> Hit<'a> {
 
 /// A value of the user with what it met.
 struct Met<'a> {
-    probe: Probe,
+    key: String,
+    shown: String,
     hits: Vec<Hit<'a>>,
 }
 
@@ -120,7 +121,7 @@ impl Search<'_> {
         for probe in self.keys.probes(user)? {
             let hits = self.hits(user, &probe, answers, claims);
             if !hits.is_empty() {
-                met.push(Met { probe, hits });
+                met.push(Met { key: probe.key.to_string(), shown: probe.shown(), hits });
             }
         }
         for at in 0..met.len() {
@@ -132,7 +133,7 @@ impl Search<'_> {
     }
 
     /// Records with a value: as the store told, less what linked users' changes release, plus what they take (ruling 55).
-    fn hits<'a>(&self, user: &UserFacts, probe: &Probe, answers: &'a Answers, claims: &Claims) -> Vec<Hit<'a>> {
+    fn hits<'a>(&self, user: &UserFacts, probe: &Probe<'_>, answers: &'a Answers, claims: &Claims) -> Vec<Hit<'a>> {
         let hash = probe.hash();
         // Whoever is decided once more has claimed their own record already.
         let is_own = |c: &Candidate| claims.linked_to(c.person.id) == Some(&user.id);
@@ -215,14 +216,14 @@ impl Search<'_> {
         also.retain(|p| *p != hit.person);
         also.sort_unstable();
         also.dedup();
-        let Probe { key, shown, .. } = &met[at].probe;
+        let Met { key, shown, .. } = &met[at];
         let reason = Reason::Matched { key: key.clone(), value: shown.clone(), record: hit.person, also };
         Some(Match { candidate, reason, reactivate, moved: hit.moved })
     }
 }
 
 fn unclear(why: ReviewWhy, met: &Met<'_>, hits: &[&Hit<'_>]) -> Unclear {
-    let Probe { key, shown, .. } = &met.probe;
+    let Met { key, shown, .. } = met;
     let matched = |h: &&Hit<'_>| Reason::Matched { key: key.clone(), value: shown.clone(), record: h.person, also: Vec::new() };
     Unclear {
         why,

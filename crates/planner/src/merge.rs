@@ -1,6 +1,6 @@
 //! Which fields change: mappings, overwrite modes, defaults, clearing (F01, F05 to F07; rulings 44, 60 to 66, 95, 104, 105).
 
-use crate::fit::{self, Form, Unfit, Wanted};
+use crate::fit::{self, Column, Form, Unfit, Wanted};
 use crate::managers::Manager;
 use crate::source::{self, Yield};
 use crate::standing::Standing;
@@ -27,6 +27,7 @@ pub(crate) struct Mappings {
 pub(crate) struct FieldPlan {
     pub(crate) field: Field,
     mapping: Mapping,
+    column: Column,
     form: Form,
     limit: Option<usize>,
     mandatory: bool,
@@ -175,6 +176,7 @@ impl Mappings {
             .map(|(field, mapping)| FieldPlan {
                 field: field.clone(),
                 mapping: mapping.clone(),
+                column: Column::of(field),
                 form: Form::of(field),
                 limit: policy.limits.get(field).copied(),
                 mandatory: is_mandatory(policy, kind, field),
@@ -186,7 +188,15 @@ impl Mappings {
             if is_mandatory(policy, kind, &field) && !plans.iter().any(|p| p.field == field) {
                 let mapping = Mapping { source: None, overwrite: Overwrite::OnChange, default: None, clear_when_empty: false };
                 let limit = policy.limits.get(&field).copied();
-                plans.push(FieldPlan { form: Form::of(&field), field, mapping, limit, mandatory: true, stamp: String::new() });
+                plans.push(FieldPlan {
+                    column: Column::of(&field),
+                    form: Form::of(&field),
+                    field,
+                    mapping,
+                    limit,
+                    mandatory: true,
+                    stamp: String::new(),
+                });
             }
         }
         let stamp = plans.iter().map(|p| p.stamp.as_str()).collect();
@@ -292,11 +302,21 @@ impl FieldPlan {
         user: &'a UserFacts,
         own_email: Option<&AddressKey>,
     ) -> (Result<Option<Wanted<'a>>, Unfit>, Option<Unfit>) {
+        fit::fit(&self.field, self.form, self.limit, self.value(user, own_email))
+    }
+
+    /// Entra's value as it comes.
+    fn value<'a>(&'a self, user: &'a UserFacts, own_email: Option<&AddressKey>) -> Yield<'a> {
         let mut value = self.mapping.source.as_ref().map_or(Yield::Nothing, |s| source::of(s, user));
         if let (Yield::Texts(items), Some(own), Form::Emails) = (&mut value, own_email, self.form) {
             items.retain(|item| AddressKey::of(item).as_ref() != Some(own));
         }
-        fit::fit(&self.field, self.form, self.limit, value)
+        value
+    }
+
+    /// Whether Entra's value is this text, letter by letter.
+    pub(crate) fn is(&self, user: &UserFacts, text: &str) -> bool {
+        matches!(self.value(user, None), Yield::Text(value) if value == text)
     }
 
     /// The value for an empty field: the rule's before the mapping's (ruling 44).
@@ -318,7 +338,14 @@ impl FieldPlan {
         own: Option<&AddressKey>,
         draft: &mut Draft,
     ) {
-        let (wanted, left_out) = self.wanted(user, own);
+        let value = self.value(user, own);
+        if let (Some(person), Yield::Text(value)) = (record, &value)
+            && self.column.text(person, &self.field).is_some_and(|now| now == value.as_ref())
+        {
+            // What is stored letter by letter needs no look at its form: the way of nearly all fields of nearly all users.
+            return;
+        }
+        let (wanted, left_out) = fit::fit(&self.field, self.form, self.limit, value);
         let Some(person) = record else { return self.create(user, rule, wanted, left_out, draft) };
         if let Some(unfit) = left_out.filter(|_| moment.is_due(self) && self.mapping.overwrite != Overwrite::Never) {
             draft.unfit(user, &self.field, unfit);

@@ -11,7 +11,7 @@ use model::facts::UserFacts;
 use model::plan::{Effects, LinkState};
 use model::reason::Cause;
 use model::records::Person;
-use model::{Field, Kind, Status, Value, address, text};
+use model::{Field, Kind, Status, Value, text};
 
 /// What became of a username.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,5 +106,5 @@ pub(crate) fn is_same_name(a: &str, b: &str) -> bool {
 /// Where the e-mail of a draft leads.
 pub(crate) fn email_key(draft: &Draft) -> Option<Hash> {
     let email = draft.set.get(&Field::EMAIL).and_then(Value::as_str)?;
-    AddressKey::of(&address::stored(email)).map(|k| Hash::of(k.as_str()))
+    AddressKey::of(email).map(|k| Hash::of(k.as_str()))
 }
