@@ -85,7 +85,7 @@ impl Planner {
                 decision.standing.excluded_by = Some(by.clone().into_owned());
                 return decision;
             }
-            Selection::Fault(fault) => return Self::left_as_is(user, &fault),
+            Selection::Fault(fault) => return Self::left_as_is(user, fault),
         };
         decision.standing.rule = Some(won.compiled.rule.id.clone());
         if let Some(item) = user.review.as_ref().filter(|r| r.dismissed) {
@@ -95,7 +95,7 @@ impl Planner {
         }
         let mut parts = Vec::new();
         for kind in won.compiled.rule.then.kind.kinds() {
-            match self.part(user, &won, *kind, answers, claims) {
+            match self.part(user, won, *kind, answers, claims) {
                 Part::Review(item, waits) => {
                     decision.standing.outcome = Outcome::InReview;
                     decision.reasons.push(Reason::InReview { item: item.why });
@@ -118,7 +118,7 @@ impl Planner {
             }
         }
         for writing in parts {
-            self.commit(user, &won, *writing, answers, claims, &mut decision);
+            self.commit(user, won, *writing, answers, claims, &mut decision);
         }
         for change in &mut decision.changes {
             change.reasons.splice(0..0, decision.reasons.iter().cloned());

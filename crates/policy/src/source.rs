@@ -103,7 +103,8 @@ fn named(written: &str) -> Result<(Source, Yields), String> {
     if written == MANAGER {
         return Ok((Source::Manager, Yields::One));
     }
-    if written.contains(EXPRESSION) {
+    // The manager's id is no attribute of the user, but expressions see it.
+    if written.contains(EXPRESSION) || written.strip_prefix(MANAGER).is_some_and(|rest| rest.starts_with('.')) {
         let compiled = expr::compile(written, Use::Value).map_err(|bad| bad.to_string())?;
         return Ok((Source::Expression(compiled.0), compiled.1));
     }
