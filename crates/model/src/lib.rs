@@ -11,6 +11,7 @@ pub mod directory;
 pub mod expression;
 pub mod facts;
 pub mod ids;
+pub mod otherwise;
 pub mod plan;
 pub mod policy;
 pub mod reason;

@@ -1,6 +1,7 @@
 //! Why: the reasons a decision carries. The preview, the run's report, `explain`, the inbound log and the UI all print these same
 //! sentences; none of them recomputes or rewords.
 
+use crate::otherwise::Missing;
 use crate::plan::Verb;
 use crate::records::{Field, Kind};
 use crate::{PersonId, RuleId, RunId, SourceId};
@@ -105,6 +106,15 @@ pub enum Reason {
         rule: RuleId,
         /// By what: order, group age, rule age, id.
         by: LostBy,
+    },
+    /// A rule that does not select this user. Told by explanations alone, never stored with a change.
+    RuleMissed {
+        /// Its id.
+        rule: RuleId,
+        /// Its name, for reading.
+        name: String,
+        /// What it asks and the user does not meet.
+        missing: Vec<Missing>,
     },
     /// No enabled rule selects this user.
     NoRule,
@@ -393,6 +403,10 @@ impl fmt::Display for Reason {
                 };
                 write!(f, "Rule \"{rule}\" matched too and lost: {by}.")
             }
+            Reason::RuleMissed { name, missing, .. } => {
+                let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
+                write!(f, "Rule \"{name}\" does not select this user: {}.", missing.join("; "))
+            }
             Reason::NoRule => f.write_str("No enabled rule selects this user."),
             Reason::RoleByGroup { role, group, mapping } => {
                 write!(f, "The group \"{group}\" gives the role {role} (role mapping \"{mapping}\").")
@@ -502,8 +516,8 @@ impl Reason {
     pub fn stage(&self) -> Stage {
         match self {
             Reason::OutOfScope { .. } | Reason::LicencesUnknown => Stage::Scope,
-            Reason::RuleWon { .. } | Reason::RuleLost { .. } | Reason::NoRule | Reason::Unevaluable { .. } => Stage::Rule,
-            Reason::RoleByGroup { .. } | Reason::RoleWithoutManager { .. } => Stage::Rule,
+            Reason::RuleWon { .. } | Reason::RuleLost { .. } | Reason::RuleMissed { .. } | Reason::NoRule => Stage::Rule,
+            Reason::Unevaluable { .. } | Reason::RoleByGroup { .. } | Reason::RoleWithoutManager { .. } => Stage::Rule,
             Reason::Linked { .. } | Reason::Matched { .. } | Reason::NoMatch { .. } | Reason::LinkMoved { .. } => Stage::Match,
             Reason::ChosenRecord { .. } | Reason::ChosenNew => Stage::Match,
             Reason::Kept { .. }

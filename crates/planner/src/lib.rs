@@ -26,6 +26,7 @@ mod linked;
 mod managers;
 mod matching;
 mod merge;
+mod otherwise;
 #[cfg(test)]
 mod properties;
 mod resolve;
@@ -41,4 +42,5 @@ mod write;
 
 pub use claims::Claims;
 pub use decide::{Batch, NamedGroup, Planner};
+pub use otherwise::Alternative;
 pub use resolve::Refusal;

@@ -224,6 +224,15 @@ impl Mappings {
         mapped.filter_map(|p| Some((&p.field, p.wanted(user, None).0.ok()??.to_value()))).collect()
     }
 
+    /// What each mapping gives for a user, or why that cannot be written.
+    pub(crate) fn values(&self, user: &UserFacts) -> Vec<(Field, Result<Value, String>)> {
+        let value = |plan: &FieldPlan| match plan.wanted(user, None).0 {
+            Ok(wanted) => Ok(wanted.map_or(Value::Null, |wanted| wanted.to_value())),
+            Err(unfit) => Err(unfit.detail),
+        };
+        self.plans.iter().map(|plan| (plan.field.clone(), value(plan))).collect()
+    }
+
     /// The e-mail a new record of this user would have.
     pub(crate) fn email(&self, user: &UserFacts) -> Option<String> {
         let plan = self.plans.iter().find(|p| p.field == Field::EMAIL)?;

@@ -5,6 +5,7 @@
 //! this version does not carry out is refused by name.
 
 pub mod document;
+pub mod edit;
 pub mod expr;
 mod fault;
 mod layers;
@@ -22,4 +23,4 @@ mod written;
 pub use fault::{Fault, Mark};
 pub use layers::{Layer, Loaded, load};
 pub use presets::{DEFAULT as DEFAULT_PRESET, PRESETS};
-pub use written::{DiffLine, diff, digest, effective};
+pub use written::{DiffLine, diff, digest, effective, effective_json};

@@ -25,12 +25,16 @@ pub use actor::{Actor, ActorKind};
 pub use engine::{Engine, Settings};
 pub use error::{Error, ErrorView, Result};
 /// What pages and the API say of policies.
-pub use policy::{Fault as PolicyFault, effective as effective_text};
+pub use policy::{DiffLine as PolicyChange, Fault as PolicyFault, effective as effective_text};
 pub use progress::{Progress, Teller};
 pub use report::{ChangeView, Paged, RunReport};
 pub use run::RunRequest;
 pub use usecases::connections::{ConnectionTest, ConnectionView, NewConnection, PermissionView, needed_permissions};
-pub use usecases::explain::{Explanation, StageView};
+pub use usecases::drafts::{Draft, MappedValue, PolicyEdit, RuleCount};
+pub use usecases::explain::{
+    Explanation, FieldView, Origin, OtherwiseView, PastChange, RecordExplanation, StageView, attribute_of,
+};
+pub use usecases::guard::{GuardReport, StoppedPlan};
 pub use usecases::policies::{PolicyScope, SavedPolicy};
 pub use usecases::records::ImportReport;
 pub use usecases::review::{

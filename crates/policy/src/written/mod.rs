@@ -3,6 +3,8 @@
 
 mod yaml;
 
+pub(crate) use yaml::{emit, emit_at};
+
 use crate::layers::Loaded;
 use crate::read::{FROM_TENANT, NO_CHANGE, key_word};
 use crate::source;
@@ -35,6 +37,12 @@ pub fn effective(loaded: &Loaded) -> String {
     let mut sections = vec![("preset".to_owned(), leaf(loaded.preset))];
     sections.extend(document(&loaded.policy, &loaded.unmapped));
     yaml::emit(&Tree::Map(sections))
+}
+
+/// The same as JSON: what forms are filled from.
+#[must_use]
+pub fn effective_json(loaded: &Loaded) -> Value {
+    json_of(&Tree::Map(document(&loaded.policy, &loaded.unmapped)))
 }
 
 /// SHA-256, in hexadecimal, over the policy in canonical JSON. The place of a rule in the list does not matter (ruling 19), nor does

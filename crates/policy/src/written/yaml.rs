@@ -5,10 +5,15 @@ use model::Value;
 use std::fmt::Write;
 
 /// The text of a document. Every text that could be read as anything else, or that holds a character YAML escapes, is quoted.
-pub(super) fn emit(tree: &Tree) -> String {
+pub(crate) fn emit(tree: &Tree) -> String {
+    emit_at(tree, 0)
+}
+
+/// The same for a part that stands at a column, its first line without the indentation.
+pub(crate) fn emit_at(tree: &Tree, column: usize) -> String {
     let mut out = String::new();
     match tree {
-        Tree::Map(entries) if !entries.is_empty() => map(entries, 0, &mut out),
+        Tree::Map(entries) if !entries.is_empty() => map(entries, column, &mut out),
         other => {
             inline(other, &mut out);
             out.push('\n');

@@ -22,7 +22,8 @@ pub struct RuleGroup {
     pub peopled: bool,
 }
 
-fn group(row: &Row) -> Result<GroupFacts> {
+/// A group, from its id, source id, name and date.
+pub(crate) fn group(row: &Row) -> Result<GroupFacts> {
     let created: Option<String> = row.get(3)?;
     let created = created.and_then(|text| text.parse::<jiff::Timestamp>().ok()).map(|t| t.as_nanosecond());
     Ok(GroupFacts { key: row.get(0)?, id: row.get(1)?, name: row.get(2)?, created })

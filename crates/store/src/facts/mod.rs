@@ -7,3 +7,4 @@ mod groups;
 
 pub use glance::Glance;
 pub use groups::RuleGroup;
+pub(crate) use groups::group;

@@ -153,6 +153,17 @@ impl Store {
         self.db.query(&sql, values![person, before.unwrap_or(i64::MAX), limit]).await?.iter().map(read).collect()
     }
 
+    /// The change that last tied a record to its user: the latest that created, linked or restored it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn linking(&self, person: PersonId) -> Result<Option<PlanRow>> {
+        let sql = format!(
+            "{ROWS} WHERE o.person_id = $1 AND o.failed = 0 AND c.verb IN ('create', 'link', 'restore') ORDER BY c.id DESC LIMIT 1"
+        );
+        self.db.query_opt(&sql, values![person]).await?.as_ref().map(read).transpose()
+    }
+
     /// What a run could not do, field by field, after the row `after`.
     ///
     /// # Errors

@@ -2,7 +2,9 @@
 
 pub mod audit;
 pub mod connections;
+pub mod drafts;
 pub mod explain;
+pub mod guard;
 pub mod policies;
 pub mod records;
 pub mod revert;

@@ -5,8 +5,10 @@ pub(crate) mod answers;
 pub(crate) mod audit;
 pub(crate) mod clients;
 pub(crate) mod connections;
+pub(crate) mod editors;
 pub(crate) mod events;
 mod exact;
+pub(crate) mod explain;
 pub(crate) mod input;
 pub(crate) mod overview;
 pub(crate) mod people;
@@ -95,7 +97,9 @@ fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(tenants::map, tenants::unmap))
         .routes(routes!(users::list))
         .routes(routes!(users::get))
-        .routes(routes!(users::explain))
+        .routes(routes!(explain::user))
+        .routes(routes!(explain::named))
+        .routes(routes!(explain::record))
         .routes(routes!(clients::list, clients::create))
         .routes(routes!(clients::get))
         .routes(routes!(people::list))
@@ -127,6 +131,12 @@ fn documented() -> OpenApiRouter<AppState> {
         .routes(routes!(policies::get_tenant, policies::put_tenant))
         .routes(routes!(policies::effective))
         .routes(routes!(policies::tenant_versions))
+        .routes(routes!(editors::groups))
+        .routes(routes!(editors::tenant_settings, editors::patch_tenant))
+        .routes(routes!(editors::default_settings, editors::patch_default))
+        .routes(routes!(editors::count))
+        .routes(routes!(editors::weigh))
+        .routes(routes!(editors::mapped))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::remove))
         .routes(routes!(audit::list))

@@ -1,7 +1,7 @@
 //! `/policies`: the text each tenant decides by, its versions, and a check that keeps nothing.
 
 use crate::api::answers::{Bodied, Contested, Known, List, Named, PAGE, PAGE_MAX, Queried, time};
-use crate::api::input::{BODY_LIMIT, Body, Id, Query, Text};
+use crate::api::input::{BODY_LIMIT, Body, Id, Query, Text, invalid_body};
 use crate::auth::{Admin, Caller, Viewer};
 use crate::problem::{ApiError, Fault};
 use crate::state::AppState;
@@ -274,4 +274,9 @@ pub fn faults(faults: &[sync::PolicyFault]) -> Vec<Fault> {
         ..Fault::at("/text", f.message.clone())
     };
     faults.iter().map(show).collect()
+}
+
+/// A policy's faults as faults of a body that gives parts of it as data.
+pub fn pointed(faults: &[sync::PolicyFault]) -> ApiError {
+    invalid_body(faults.iter().map(|f| Fault::at(f.pointer.clone(), f.message.clone())).collect())
 }

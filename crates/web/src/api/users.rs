@@ -1,6 +1,6 @@
 //! `/users`: who a directory holds, where they stand, and why.
 
-use crate::api::answers::{Contested, Known, List, Named, PAGE, PAGE_MAX, Queried};
+use crate::api::answers::{Known, List, Named, PAGE, PAGE_MAX, Queried};
 use crate::api::input::{Form, Id, Query, Text};
 use crate::auth::Viewer;
 use crate::problem::ApiError;
@@ -135,65 +135,4 @@ pub async fn list(
 )]
 pub async fn get(_: Viewer, State(state): State<AppState>, Id(id): Id) -> Result<Json<User>, ApiError> {
     Ok(Json(state.store().user(UserKey(id)).await?.into()))
-}
-
-/// Why a user is what they are: every stage's reasons, decided anew from what is stored. Nothing is read from Entra or written.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Explanation {
-    /// The user's number.
-    #[schema(minimum = 1)]
-    pub user: i64,
-    /// The user's object id.
-    pub user_id: String,
-    /// The user's name.
-    pub name: String,
-    /// Whether they are in the directory.
-    pub presence: String,
-    /// How the user is accounted for.
-    pub outcome: &'static str,
-    /// What excluded them.
-    pub excluded_by: Option<String>,
-    /// The winning rule.
-    pub rule: Option<String>,
-    /// The digest of the policy that decided.
-    pub policy_digest: String,
-    /// The reasons, in the order of the way.
-    pub stages: Vec<ExplainedStage>,
-    /// Numbers of the records the user is linked to.
-    pub records: Vec<i64>,
-    /// What the next run would do.
-    pub next: Vec<String>,
-}
-
-/// One stage of an explanation.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ExplainedStage {
-    /// Its name.
-    pub stage: String,
-    /// Its reasons, one sentence each.
-    pub sentences: Vec<String>,
-}
-
-/// Why a user is what they are, from the stored state.
-#[utoipa::path(
-    get, path = "/api/v1/users/{id}/explain", tag = "users", security(("token" = ["read"]), ("session" = [])),
-    params(("id" = i64, Path, description = "The user's number", minimum = 1)),
-    responses((status = 200, body = Explanation), Known, Named, Contested)
-)]
-pub async fn explain(_: Viewer, State(state): State<AppState>, Id(id): Id) -> Result<Json<Explanation>, ApiError> {
-    let user = state.store().user(UserKey(id)).await?;
-    let e = state.engine().explain(user.tenant, user.source_id.as_str()).await?;
-    Ok(Json(Explanation {
-        user: id,
-        user_id: e.source_id.as_str().to_owned(),
-        name: e.name,
-        presence: e.presence,
-        outcome: e.outcome.as_str(),
-        excluded_by: e.excluded_by,
-        rule: e.rule,
-        policy_digest: e.policy_digest,
-        stages: e.stages.into_iter().map(|s| ExplainedStage { stage: s.stage, sentences: s.sentences }).collect(),
-        records: e.records.iter().map(|r| r.0).collect(),
-        next: e.next,
-    }))
 }

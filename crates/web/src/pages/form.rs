@@ -27,6 +27,14 @@ impl Form {
         numbers
     }
 
+    /// What follows a prefix in the names of fields that were sent, sorted: boxes that are ticked.
+    #[must_use]
+    pub fn under(&self, prefix: &str) -> Vec<&str> {
+        let mut names: Vec<&str> = self.0.keys().filter_map(|name| name.strip_prefix(prefix)).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// A field's text exactly as sent: passwords and policy texts.
     #[must_use]
     pub fn raw(&self, name: &str) -> &str {

@@ -2,6 +2,7 @@
 
 pub(crate) mod connect;
 pub(crate) mod door;
+pub(crate) mod editors;
 pub(crate) mod form;
 pub(crate) mod overview;
 pub(crate) mod people;
@@ -45,6 +46,13 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/tenants/{id}/runs", post(tenants::start_run))
         .route("/tenants/{id}/users", get(users::list))
         .route("/tenants/{id}/policy", get(policy::tenant).post(policy::save_tenant))
+        .route("/tenants/{id}/policy/rules", get(editors::rules::tenant).post(editors::rules::edit_tenant))
+        .route("/tenants/{id}/policy/rules/count", post(editors::rules::count))
+        .route("/tenants/{id}/policy/fields", get(editors::mappings::tenant).post(editors::mappings::edit_tenant))
+        .route("/tenants/{id}/policy/guard", get(editors::guard::tenant).post(editors::guard::edit_tenant))
+        .route("/policy/rules", get(editors::rules::default).post(editors::rules::edit_default))
+        .route("/policy/fields", get(editors::mappings::default).post(editors::mappings::edit_default))
+        .route("/policy/guard", get(editors::guard::default).post(editors::guard::edit_default))
         .route("/users/{id}", get(users::show))
         .route("/people", get(people::list))
         .route("/people/{id}", get(people::show))

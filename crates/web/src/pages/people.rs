@@ -6,18 +6,16 @@ use crate::api::users::name_of;
 use crate::auth::Viewer;
 use crate::pages::form::Params;
 use crate::pages::plan::{history_row, names};
-use crate::pages::templates::{FieldRow, LinkCard, People, PersonPage, PersonRow, Select};
+use crate::pages::templates::{FieldRow, LinkCard, People, PersonPage, PersonRow, Select, Stage};
 use crate::pages::{PageResult, page, render};
 use crate::problem::ApiError;
 use crate::state::AppState;
 use crate::view::{Mark, Names, Page, Pager, Section, label, show as value_of};
 use axum::extract::State;
-use model::policy::{Derived, Source, Step};
-use model::reason::Reason;
 use model::records::{Link, Pin};
-use model::{ClientId, Field, PersonId, RunId, Status, Value};
-use std::collections::{BTreeMap, BTreeSet};
-use store::{ChangeState, PersonFilter, PersonView};
+use model::{ClientId, Field, PersonId, Status};
+use store::{PersonFilter, PersonView};
+use sync::{Explanation, FieldView};
 
 /// People on a page.
 const ROWS: i64 = 50;
@@ -89,8 +87,13 @@ pub async fn show(viewer: Viewer, State(state): State<AppState>, Id(id): Id, par
     let page = Page { note: params.note(), ..page(&state, &viewer, Section::People, name.clone()).await? };
     let names = names(&state).await?;
     let history = state.store().history(view.person.id, None, HISTORY).await?;
+    // Explaining reads the policy, which may not load after a downgrade: the page is worth showing without it.
+    let (explained, user, unexplained) = match state.engine().explain_record(view.person.id).await {
+        Ok(e) => (Some(e.fields), e.user, None),
+        Err(error) => (None, None, Some(error.to_string())),
+    };
     let links = match &view.link {
-        Some(link) => vec![link_card(&state, link).await?],
+        Some(link) => vec![link_card(&state, link, user, unexplained).await?],
         None => Vec::new(),
     };
     Ok(render(&PersonPage {
@@ -100,7 +103,7 @@ pub async fn show(viewer: Viewer, State(state): State<AppState>, Id(id): Id, par
         client: view.client.clone(),
         status: Mark::status(view.person.status),
         marks: marks(&view),
-        fields: fields(&view, &names, &Origins::of(&state, &view, &history).await),
+        fields: fields(&view, &names, explained),
         links,
         history: history.into_iter().map(|row| history_row(row, &names)).collect(),
     })?)
@@ -119,117 +122,34 @@ fn marks(view: &PersonView) -> Vec<Mark> {
     facts.into_iter().filter(|(holds, _)| *holds).map(|(_, mark)| mark).collect()
 }
 
-/// Every field that holds something, with where its value comes from.
-fn fields(view: &PersonView, names: &Names, origins: &Origins) -> Vec<FieldRow> {
+/// Every field that holds something, with where its value comes from; by the record alone when it cannot be explained.
+fn fields(view: &PersonView, names: &Names, explained: Option<Vec<FieldView>>) -> Vec<FieldRow> {
+    let told = |f: FieldView| FieldRow { name: label(f.field.as_str()), value: f.shown, origin: f.sentence };
+    if let Some(fields) = explained {
+        return fields.into_iter().map(told).collect();
+    }
     let person = &view.person;
     let standard = Field::STANDARD.iter().map(|name| Field::new(name));
     let custom = person.fields.keys().filter(|f| !Field::STANDARD.contains(&f.as_str())).cloned();
-    let always = [Field::FIRST_NAME, Field::LAST_NAME, Field::EMAIL, Field::USERNAME, Field::STATUS];
-    standard
-        .chain(custom)
-        .map(|field| (value_of(&field, &person.get(&field), names), field))
-        .filter(|(value, field)| !value.is_empty() || always.contains(field))
-        .map(|(value, field)| FieldRow { name: label(field.as_str()), origin: origin(view, &field, names, origins), value })
-        .collect()
+    let row = |field: Field| FieldRow {
+        name: label(field.as_str()),
+        value: value_of(&field, &person.get(&field), names),
+        origin: String::new(),
+    };
+    standard.chain(custom).map(row).filter(|row| !row.value.is_empty()).collect()
 }
 
-/// What is known of where values come from.
-#[derive(Default)]
-struct Origins {
-    /// What sync wrote last, by field, and in which run.
-    written: BTreeMap<Field, (Value, RunId)>,
-    /// Fields whose last value was a default, because Entra held none.
-    defaulted: BTreeSet<Field>,
-    /// The attribute each field is mapped from.
-    mapped: BTreeMap<Field, String>,
-}
-
-impl Origins {
-    async fn of(state: &AppState, view: &PersonView, history: &[store::PlanRow]) -> Self {
-        let mut origins = Self::default();
-        for row in history.iter().filter(|row| row.state == ChangeState::Applied) {
-            let default = |field: &Field| {
-                row.change.reasons.iter().any(|r| matches!(r, Reason::Defaulted { field: defaulted } if defaulted == field))
-            };
-            for (field, value) in &row.change.set {
-                if !origins.written.contains_key(field) {
-                    origins.written.insert(field.clone(), (value.clone(), row.run));
-                    if default(field) {
-                        origins.defaulted.insert(field.clone());
-                    }
-                }
-            }
-        }
-        // A policy that does not load (after a downgrade) only costs the attributes' names.
-        if let Some(link) = &view.link
-            && let Ok((loaded, _)) = state.engine().effective_policy(link.tenant).await
-        {
-            let mappings = loaded.policy.fields.of(view.person.kind).iter();
-            origins.mapped = mappings.filter_map(|(f, m)| Some((f.clone(), attribute(m.source.as_ref()?)))).collect();
-        }
-        origins
-    }
-}
-
-/// The attribute a mapping reads, as Graph names it.
-fn attribute(source: &Source) -> String {
-    match source {
-        Source::Attribute(steps) => steps.iter().fold(String::new(), |path, step| match step {
-            Step::Name(name) if path.is_empty() => name.clone(),
-            Step::Name(name) => format!("{path}.{name}"),
-            Step::Index(n) => format!("{path}[{n}]"),
-        }),
-        Source::Derived(Derived::FirstName) => "givenName".into(),
-        Source::Derived(Derived::LastName) => "surname".into(),
-        Source::Derived(Derived::MailOrGuest) => "mail".into(),
-        Source::Derived(Derived::MailOrUpn) => "mail or userPrincipalName".into(),
-        Source::Derived(Derived::UpnLocalPart | Derived::Upn) => "userPrincipalName".into(),
-        Source::Derived(Derived::OtherAddresses) => "proxyAddresses".into(),
-        Source::Expression(expression) => expression.text().into(),
-        Source::Manager => "manager".into(),
-    }
-}
-
-/// Where a field's value comes from.
-fn origin(view: &PersonView, field: &Field, names: &Names, origins: &Origins) -> String {
-    if pinned(view, field) {
-        return "Pinned: sync leaves it".into();
-    }
-    let by_hand = || if view.target == store::EMBEDDED { "Kept here".into() } else { format!("Adopted from {}", view.target) };
-    match origins.written.get(field) {
-        Some((wrote, run)) if *wrote == view.person.get(field) && origins.defaulted.contains(field) => {
-            format!("Default: Entra holds no value (run {run})")
-        }
-        Some((wrote, run)) if *wrote == view.person.get(field) => match origins.mapped.get(field) {
-            Some(attribute) => format!("Entra: {attribute} (run {run})"),
-            None => format!("Decided by the policy (run {run})"),
-        },
-        Some((wrote, run)) => match value_of(field, wrote, names) {
-            empty if empty.is_empty() => format!("Edited here; run {run} had cleared it"),
-            wrote => format!("Edited here; run {run} wrote “{wrote}”"),
-        },
-        None => by_hand(),
-    }
-}
-
-fn pinned(view: &PersonView, field: &Field) -> bool {
-    match &view.person.pinned {
-        Some(Pin::All(all)) => *all,
-        Some(Pin::Fields(fields)) => fields.contains(field),
-        None => false,
-    }
-}
-
-async fn link_card(state: &AppState, link: &Link) -> Result<LinkCard, ApiError> {
+async fn link_card(
+    state: &AppState,
+    link: &Link,
+    explained: Option<Explanation>,
+    unexplained: Option<String>,
+) -> Result<LinkCard, ApiError> {
     let user = state.store().user(link.user).await?;
     let tenant = state.store().tenant(link.tenant).await?;
-    // Explaining reads the policy, which may not load after a downgrade: the page is worth showing without it.
-    let (why, next) = match state.engine().explain(link.tenant, link.source_id.as_str()).await {
-        Ok(explained) => {
-            let all = explained.stages.into_iter().filter(|s| s.stage != "Next").flat_map(|s| s.sentences);
-            (all.collect(), if explained.next.is_empty() { vec!["Nothing now.".to_owned()] } else { explained.next })
-        }
-        Err(error) => (vec![error.to_string()], Vec::new()),
+    let (stages, otherwise, next) = match explained {
+        Some(e) => why(e),
+        None => (vec![Stage { name: "Policy".into(), sentences: unexplained.into_iter().collect() }], Vec::new(), Vec::new()),
     };
     Ok(LinkCard {
         href: format!("/users/{}", link.user),
@@ -238,7 +158,16 @@ async fn link_card(state: &AppState, link: &Link) -> Result<LinkCard, ApiError> 
         tenant_href: format!("/tenants/{}", link.tenant),
         mark: Mark::presence(user.presence),
         rule: link.rule.as_ref().map(|r| r.0.clone()),
-        why,
+        stages,
+        otherwise,
         next,
     })
+}
+
+/// An explanation as pages lay it out: stages, what could be otherwise, what is next.
+pub fn why(e: Explanation) -> (Vec<Stage>, Vec<String>, Vec<String>) {
+    let stages = e.stages.into_iter().filter(|s| s.stage != "Next");
+    let stages = stages.map(|s| Stage { name: s.stage, sentences: s.sentences }).collect();
+    let otherwise = e.otherwise.into_iter().map(|o| o.sentence).collect();
+    (stages, otherwise, if e.next.is_empty() { vec!["Nothing now.".to_owned()] } else { e.next })
 }

@@ -74,8 +74,8 @@ pages! {
     Users("users.html") { page: Page, tenant: Named, lead: String, chips: Vec<Chip>, q: String, rows: Vec<UserRow>, pager: Pager, }
     /// One user.
     UserPage("user.html") {
-        page: Page, tenant: Named, name: String, upn: String, mark: Mark, stages: Vec<Stage>, next: Vec<String>,
-        records: Vec<Named>, attributes: Vec<(String, String)>, history: Vec<HistoryRow>,
+        page: Page, tenant: Named, name: String, upn: String, mark: Mark, stages: Vec<Stage>, decided_by: String,
+        otherwise: Vec<String>, next: Vec<String>, records: Vec<Named>, attributes: Vec<(String, String)>, history: Vec<HistoryRow>,
     }
     /// Review items.
     Review("review.html") {
@@ -93,6 +93,24 @@ pages! {
         page: Page, tenant: Option<Named>, heading: &'static str, lead: &'static str, own_heading: &'static str,
         action: String, text: String, effective: String, checked: bool, faults: Vec<(Option<String>, String)>,
         versions: Vec<VersionRow>, what_if: Option<WhatIfView>,
+    }
+    /// The rules of a policy.
+    RulesPage("rules.html") {
+        page: Page, tenant: Option<Named>, action: String, draft: DraftView, inherited: bool, rows: Vec<RuleRow>,
+        form: Option<RuleForm>, count: String, clients: Vec<String>, faults: Vec<(Option<String>, String)>,
+    }
+    /// Who matches a rule: a part of its page.
+    CountView("count.html") { sentence: String, examples: Vec<String>, }
+    /// Field mappings.
+    MappingsPage("mappings.html") {
+        page: Page, tenant: Option<Named>, action: String, draft: DraftView,
+        kinds: Vec<(&'static str, &'static str, Vec<MappingRow>)>, person: Option<Named>, found: Vec<Named>, q: String,
+        sources: Vec<&'static str>, fields: Vec<String>, new: NewMapping, faults: Vec<(Option<String>, String)>,
+    }
+    /// The guard's limits.
+    GuardPage("guard.html") {
+        page: Page, tenant: Option<Named>, action: String, draft: DraftView, limits: Vec<GuardRow>, switches: Vec<GuardRow>,
+        lead: String, rows: Vec<StoppedRow>, faults: Vec<(Option<String>, String)>,
     }
     /// Settings.
     Settings("settings.html") {
@@ -150,8 +168,8 @@ parts! {
     FieldRow { name: String, value: String, origin: String, }
     /// The user a person is linked to.
     LinkCard {
-        href: String, user: String, tenant: String, tenant_href: String, mark: Mark, rule: Option<String>, why: Vec<String>,
-        next: Vec<String>,
+        href: String, user: String, tenant: String, tenant_href: String, mark: Mark, rule: Option<String>, stages: Vec<Stage>,
+        otherwise: Vec<String>, next: Vec<String>,
     }
     /// One change in the history.
     HistoryRow {
@@ -175,6 +193,35 @@ parts! {
     DecidedRow { at: String, by: String, text: String, run: Option<i64>, }
     /// A version of a policy.
     VersionRow { number: i64, href: String, shown: bool, at: String, by: String, }
+    /// A draft of a policy: where it is saved, its text, the settings it changes (path, before, after), comments it loses.
+    DraftView { action: String, text: String, changes: Vec<(String, String, String)>, lost: Vec<String>, }
+    /// A rule in the list.
+    RuleRow {
+        place: usize, id: String, name: String, order: String, who: String, becomes: String, enabled: bool, first: bool, last: bool,
+        focus: &'static str,
+    }
+    /// A group to tick.
+    GroupChoice { id: String, name: String, chosen: bool, }
+    /// One rule's form.
+    RuleForm {
+        new: bool, id: String, name: String, order: String, enabled: bool, everyone: bool, groups: Vec<GroupChoice>, q: String,
+        names: String, filter: String, guests: &'static str, kind: String, client: String, site: String, role: String,
+        licence: String, attributes: Vec<&'static str>, operators: Vec<(&'static str, &'static str)>,
+    }
+    /// A field's mapping, with a real person's values.
+    MappingRow {
+        name: String, field: String, label: String, source: String, overwrite: String,
+        modes: Vec<(&'static str, &'static str)>, default: String, clear: bool, entra: String, unfit: Option<String>,
+        record: String,
+    }
+    /// What a new mapping can be.
+    NewMapping { modes: Vec<(&'static str, &'static str)>, }
+    /// A limit, or a switch.
+    GuardRow { key: &'static str, before: &'static str, after: &'static str, hint: &'static str, value: String, on: bool, }
+    /// A plan that limits stop, or stopped.
+    StoppedRow {
+        run: i64, tenant: String, at: String, state: Mark, changes: String, removals: String, mark: Mark, why: Vec<String>,
+    }
     /// An API token.
     TokenRow { id: i64, name: String, scopes: String, created: String, used: String, }
     /// One line of the audit log.

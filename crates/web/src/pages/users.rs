@@ -5,16 +5,18 @@ use crate::api::users::name_of;
 use crate::auth::Viewer;
 use crate::pages::form::Params;
 use crate::pages::overview::standing;
+use crate::pages::people::why;
 use crate::pages::plan::{history_row, names};
-use crate::pages::templates::{Stage, UserPage, UserRow, Users};
+use crate::pages::templates::{HistoryRow, Stage, UserPage, UserRow, Users};
 use crate::pages::tenants::named;
 use crate::pages::{PageResult, page, render};
 use crate::state::AppState;
-use crate::view::{Chip, Mark, Page, Pager, Section, link, plain, thousands};
+use crate::view::{Chip, Mark, Names, Page, Pager, Section, link, plain, thousands};
 use axum::extract::State;
 use model::plan::Outcome;
 use model::{SourceId, TenantKey, UserKey};
 use store::UserFilter;
+use sync::{Explanation, PastChange};
 
 /// Users on a page.
 const ROWS: i64 = 50;
@@ -96,12 +98,12 @@ pub async fn show(viewer: Viewer, State(state): State<AppState>, Id(id): Id, par
     let page = Page { note: params.note(), ..page(&state, &viewer, Section::Tenants, name.clone()).await? };
     let names = names(&state).await?;
     // Explaining reads the policy, which may not load after a downgrade: the page is worth showing without it.
-    let (stages, next, records) = match state.engine().explain(user.tenant, user.source_id.as_str()).await {
-        Ok(e) => {
-            let stages = e.stages.into_iter().filter(|s| s.stage != "Next");
-            let stages = stages.map(|s| Stage { name: s.stage, sentences: s.sentences }).collect();
-            (stages, if e.next.is_empty() { vec!["Nothing now.".to_owned()] } else { e.next }, e.records)
-        }
+    let explained = state.engine().explain(user.tenant, user.source_id.as_str()).await;
+    let records = explained.as_ref().map(|e| e.records.clone()).unwrap_or_default();
+    let decided_by = explained.as_ref().map(policy_words).unwrap_or_default();
+    let past = explained.as_ref().map(|e| e.history.clone()).unwrap_or_default();
+    let (stages, otherwise, next) = match explained {
+        Ok(e) => why(e),
         Err(error) => (vec![Stage { name: "Policy".into(), sentences: vec![error.to_string()] }], Vec::new(), Vec::new()),
     };
     let mut linked = Vec::new();
@@ -124,9 +126,32 @@ pub async fn show(viewer: Viewer, State(state): State<AppState>, Id(id): Id, par
             None => Mark::presence(user.presence),
         },
         stages,
+        decided_by,
+        otherwise,
         next,
         records: linked,
         attributes,
-        history: history.into_iter().map(|row| history_row(row, &names)).collect(),
+        history: history.into_iter().map(|row| past_row(row, &names, &past)).collect(),
     })?)
+}
+
+/// Which policy an explanation was made by.
+fn policy_words(e: &Explanation) -> String {
+    let digest = e.policy_digest.get(..12).unwrap_or_default();
+    match e.policy_version {
+        Some(version) => format!("By version {version} of the tenant's policy ({digest})."),
+        None => format!("By the inherited policy ({digest})."),
+    }
+}
+
+/// A change with who asked for it and the policy that decided.
+pub fn past_row(row: store::PlanRow, names: &Names, past: &[PastChange]) -> HistoryRow {
+    let of_run = past.iter().find(|p| p.change.run == row.run);
+    let by = of_run.map(|p| {
+        let asked = p.requested_by.clone().unwrap_or_default();
+        let approved = p.decided_by.as_ref().map(|by| format!(", approved by {by}")).unwrap_or_default();
+        let version = p.policy_version.map(|v| format!(", policy version {v}")).unwrap_or_default();
+        format!("{asked}{approved}{version}")
+    });
+    HistoryRow { by: by.unwrap_or_default(), ..history_row(row, names) }
 }
