@@ -39,6 +39,9 @@ impl World {
         if let Some(row) = self.psa.people.get_mut(&person) {
             if change.verb != Verb::Create {
                 row.person.version += 1;
+                let records = self.rejected.iter_mut().flat_map(|r| r.values_mut()).flat_map(|inputs| &mut inputs.records);
+                // What sync itself writes is no reason to ask again (ruling 111).
+                records.filter(|(id, seen)| *id == person && *seen + 1 == row.person.version).for_each(|(_, seen)| *seen += 1);
             }
             for (field, value) in &set {
                 // The planner writes only values of the field's form.

@@ -56,7 +56,8 @@ pub(crate) struct Inputs {
     change_hash: Hash,
     presence: Presence,
     groups: Vec<GroupKey>,
-    records: Vec<(PersonId, i64)>,
+    /// The user's records, as they were when the removal was decided or as sync itself left them since.
+    pub(super) records: Vec<(PersonId, i64)>,
 }
 
 impl World {

@@ -95,6 +95,9 @@ async fn write(tx: &mut Tx, lease: &Lease, place: Place, rows: &[Ready]) -> Resu
     }
     people::insert(tx, &created, &by, place.now).await?;
     people::update(tx, &changed, &readdressed, &by, place.now).await?;
+    if !changed.is_empty() {
+        crate::plan::follow_rejection(tx, lease.tenant, changed.iter().map(|p| p.id.0).collect()).await?;
+    }
     write_links(tx, lease, rows).await?;
     ledger(tx, lease, place, rows).await?;
     let outcomes = rows.iter().map(|r| values![r.row.id, r.after.id, 0, Value::Null, place.now]).collect();

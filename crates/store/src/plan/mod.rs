@@ -15,7 +15,7 @@ mod stale;
 mod weigh;
 
 pub(crate) use decisions::settle;
-pub(crate) use rejected::remember as remember_rejection;
+pub(crate) use rejected::{follow as follow_rejection, remember as remember_rejection};
 pub(crate) use revert::remember;
 pub(crate) use weigh::window;
 

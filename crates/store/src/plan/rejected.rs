@@ -21,12 +21,29 @@ pub(crate) async fn remember(tx: &mut Tx, run: RunId, now: i64) -> Result<()> {
         _ => {}
     }
     let (from, to) = stretch(run);
-    tx.execute("DELETE FROM rejected WHERE tenant_id = (SELECT tenant_id FROM runs WHERE id = $1)", values![run]).await?;
+    // An earlier rejection that still stands goes on standing beside this one; one that does not would take this one with it.
+    let sql = "DELETE FROM rejected WHERE tenant_id = (SELECT tenant_id FROM runs WHERE id = $1) AND EXISTS (
+             SELECT 1 FROM rejected r JOIN runs ON runs.id = $1
+             LEFT JOIN mirror_users u ON u.id = r.user_id LEFT JOIN people p ON p.id = r.person_id
+             WHERE r.tenant_id = runs.tenant_id
+                 AND CASE WHEN u.change_hash = r.change_hash AND u.presence = r.presence AND p.version = r.person_version
+                     AND r.policy_digest = runs.policy_digest THEN 0 ELSE 1 END = 1)";
+    tx.execute(sql, values![run]).await?;
+    let sql = "DELETE FROM rejected WHERE tenant_id = (SELECT tenant_id FROM runs WHERE id = $3)
+         AND person_id IN (SELECT person_id FROM changes WHERE id > $1 AND id <= $2 AND removal = 1)";
+    tx.execute(sql, values![from, to, run]).await?;
     let sql = "INSERT INTO rejected (tenant_id, user_id, person_id, person_version, change_hash, presence, policy_digest)
          SELECT u.tenant_id, u.id, c.person_id, c.person_version, u.change_hash, u.presence, r.policy_digest
          FROM changes c JOIN mirror_users u ON u.id = c.user_id JOIN runs r ON r.id = $3
          WHERE c.id > $1 AND c.id <= $2 AND c.removal = 1 AND c.person_id IS NOT NULL AND r.policy_digest IS NOT NULL";
     tx.execute(sql, values![from, to, run]).await.map(|_| ())
+}
+
+/// What sync itself writes to a record is no reason to ask again: the rejection goes on with the version just written.
+pub(crate) async fn follow(tx: &mut Tx, tenant: TenantKey, written: Vec<i64>) -> Result<()> {
+    let sql = "UPDATE rejected SET person_version = person_version + 1 WHERE tenant_id = $1 AND person_id IN EACH_INT($2)
+         AND person_version = (SELECT p.version FROM people p WHERE p.id = rejected.person_id) - 1";
+    tx.execute(sql, values![tenant, written]).await.map(|_| ())
 }
 
 impl Store {
