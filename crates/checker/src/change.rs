@@ -6,7 +6,7 @@ use crate::people::{Record, Records};
 use model::address::AddressKey;
 use model::plan::{Change, Decision, Verb};
 use model::reason::{Reason, ReviewWhy};
-use model::records::{Person, Pin};
+use model::records::Person;
 use model::{Field, Status, Value, text};
 use std::collections::BTreeSet;
 
@@ -17,9 +17,6 @@ const ACCESS: [Field; 4] = [Field::STATUS, Field::ACCESS, Field::ROLE, Field::EX
 pub(crate) fn form(change: &Change, record: Option<Record<'_>>, say: &mut impl FnMut(Fault)) {
     if (change.verb == Verb::Create) != change.record.is_none() {
         say(Fault::Nameless);
-    }
-    if change.set.is_empty() && change.verb != Verb::Link {
-        say(Fault::Empty);
     }
     let Some(person) = record.map(|r| r.person) else {
         for (field, value) in &change.set {
@@ -52,13 +49,16 @@ pub(crate) fn form(change: &Change, record: Option<Record<'_>>, say: &mut impl F
     }
 }
 
-/// Who loses access or gets it back is told all of it, also what stays as it is (rulings 69, 70, 73); who goes by their role is told
-/// the role (ruling 41).
+/// A change sets something; a link may tie a record that needs nothing else.
+pub(crate) fn empty(change: &Change, say: &mut impl FnMut(Fault)) {
+    if change.set.is_empty() && change.verb != Verb::Link {
+        say(Fault::Empty);
+    }
+}
+
+/// Who loses access or gets it back is told all of it, also what stays as it is (rulings 41, 69, 70, 73).
 fn restates(verb: Verb, field: &Field) -> bool {
-    let all =
-        matches!(verb, Verb::RevokeAccess | Verb::GrantAccess | Verb::Reactivate | Verb::Archive | Verb::Restore | Verb::Link);
-    (all && [Field::ACCESS, Field::ROLE, Field::EXTRA_ROLES].contains(field))
-        || (verb == Verb::Deactivate && *field == Field::ROLE)
+    !matches!(verb, Verb::Create | Verb::Update) && [Field::ACCESS, Field::ROLE, Field::EXTRA_ROLES].contains(field)
 }
 
 /// Whether two values are no difference: addresses by their key, texts but for white space around the record's (rulings 46, 66).
@@ -130,11 +130,7 @@ pub(crate) fn root(change: &Change, person: Option<&Person>, say: &mut impl FnMu
 
 /// What a person pinned stays as it is.
 pub(crate) fn pinned(change: &Change, person: Option<&Person>, say: &mut impl FnMut(Fault)) {
-    let is_pinned = |field: &Field| match person.and_then(|p| p.pinned.as_ref()) {
-        None => false,
-        Some(Pin::All(all)) => *all,
-        Some(Pin::Fields(fields)) => fields.contains(field),
-    };
+    let is_pinned = |field: &Field| person.is_some_and(|p| p.pins(field));
     for field in change.set.keys().filter(|f| is_pinned(f)) {
         say(Fault::Pinned(field.clone()));
     }

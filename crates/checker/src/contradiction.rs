@@ -1,7 +1,7 @@
 //! What can be wrong with a plan, in sentences.
 
 use crate::ledger::Plan;
-use model::plan::{Change, Verb};
+use model::plan::{Change, Decision, Verb};
 use model::{Field, Kind, PersonId, SourceId, UserKey};
 use std::fmt;
 
@@ -287,16 +287,24 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What was found so far, by the place in the ledger it was found at: decisions that are made again take their faults with them.
+/// What was found so far, by the number of its decision: decisions that are made again take their faults with them.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     faults: Vec<(u32, UserKey, Option<PersonId>, Contradiction)>,
 }
 
 impl Found {
-    pub(crate) fn add(&mut self, seen: u32, user: UserKey, record: Option<PersonId>, place: &Place, fault: Fault) {
+    pub(crate) fn add(&mut self, number: u32, change: &Change, fault: Fault) {
         if self.faults.len() < KEPT {
-            self.faults.push((seen, user, record, Contradiction { place: Some(place.clone()), fault }));
+            let place = Some(Place::of(change));
+            self.faults.push((number, change.user, change.record, Contradiction { place, fault }));
+        }
+    }
+
+    pub(crate) fn user(&mut self, number: u32, decision: &Decision, fault: Fault) {
+        if self.faults.len() < KEPT {
+            let place = Place { verb: None, kind: None, record: None, user: decision.source_id.clone() };
+            self.faults.push((number, decision.user, None, Contradiction { place: Some(place), fault }));
         }
     }
 
@@ -308,10 +316,10 @@ impl Found {
     }
 
     pub(crate) fn of(self, plan: &Plan) -> Vec<Contradiction> {
-        let stands = |seen, user, record| seen == u32::MAX || plan.is_alive(seen, user, record);
+        let stands = |number, user, record| number == u32::MAX || plan.is_alive(number, user, record);
         self.faults
             .into_iter()
-            .filter(|(seen, user, record, _)| stands(*seen, *user, *record))
+            .filter(|(number, user, record, _)| stands(*number, *user, *record))
             .map(|(.., c)| c)
             .take(MOST)
             .collect()

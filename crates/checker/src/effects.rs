@@ -10,10 +10,7 @@ use model::{Field, Status, Value, text};
 
 /// The effects against the fields.
 pub(crate) fn agree(change: &Change, person: Option<&Person>, run: RunKind, say: &mut impl FnMut(Fault)) {
-    let removal = removes(change, person);
-    if removal != change.effects.removal {
-        say(Fault::Effects(Figure::Removals));
-    }
+    let removal = self::removal(change, person, say);
     if (removal || change.effects.removal) && run == RunKind::Incomplete {
         say(Fault::IncompleteRead);
     }
@@ -40,6 +37,15 @@ pub(crate) fn agree(change: &Change, person: Option<&Person>, run: RunKind, say:
     if link.is_some() && ((takes && by_sync != Some(true)) || (gives_back && by_sync == Some(true))) {
         say(Fault::Marker);
     }
+}
+
+/// Whether it is a removal, and is told as what it is.
+pub(crate) fn removal(change: &Change, person: Option<&Person>, say: &mut impl FnMut(Fault)) -> bool {
+    let removal = removes(change, person);
+    if removal != change.effects.removal {
+        say(Fault::Effects(Figure::Removals));
+    }
+    removal
 }
 
 /// Whether a change takes an active record out of use, or access from it (rulings 8, 32, 110).

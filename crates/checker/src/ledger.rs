@@ -1,7 +1,7 @@
 //! What is kept of a plan while it is made: a few dozen bytes a change.
 //!
 //! Decisions that are made again void what was read of them before. Nothing is searched for and taken out: a mark says up to which
-//! place a user's or a record's entries are void, and closing the ledger drops them.
+//! decision a user's or a record's entries are void, and closing the ledger drops them.
 
 use crate::contradiction::{Fault, Found, Place};
 use crate::people::{Record, Records, has_log_in, is_log_in, value_of};
@@ -21,6 +21,8 @@ const MANAGER_REF: &str = "user:";
 /// One change.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
+    /// The decision it belongs to.
+    pub(crate) number: u32,
     pub(crate) user: UserKey,
     pub(crate) id: Id,
     pub(crate) record: Option<PersonId>,
@@ -35,7 +37,7 @@ pub(crate) struct Entry {
     pub(crate) rekey: bool,
     /// Its user may have one log-in alone.
     pub(crate) one_log_in: bool,
-    /// The record was this user's and had access before, or is a root record: that is not the plan's doing.
+    /// The record was this user's and had access before, or is a root record, or pinned: that is not the plan's doing.
     pub(crate) had_log_in: bool,
     /// And after.
     pub(crate) log_in_after: bool,
@@ -107,6 +109,8 @@ pub(crate) struct Counted {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     plan: Plan,
+    /// Decisions read so far.
+    number: u32,
 }
 
 /// A plan in short.
@@ -130,19 +134,19 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Whether nothing made what was read at a place void.
-    pub(crate) fn is_alive(&self, place: u32, user: UserKey, record: Option<PersonId>) -> bool {
-        self.void_users.get(&user).is_none_or(|until| place >= *until)
-            && record.and_then(|r| self.void_records.get(&r)).is_none_or(|until| place >= *until)
+    /// Whether no later decision made what was read with the decision of this number void.
+    pub(crate) fn is_alive(&self, number: u32, user: UserKey, record: Option<PersonId>) -> bool {
+        self.void_users.get(&user).is_none_or(|until| number > *until)
+            && record.and_then(|r| self.void_records.get(&r)).is_none_or(|until| number > *until)
     }
 
     fn holds(&self, place: u32) -> bool {
-        self.entries.get(place as usize).is_some_and(|e| self.is_alive(place, e.user, e.record))
+        self.entries.get(place as usize).is_some_and(|e| self.is_alive(e.number, e.user, e.record))
     }
 
     /// The changes that stand, with their places.
     pub(crate) fn changes(&self) -> impl Iterator<Item = (u32, &Entry)> {
-        (0..).zip(&self.entries).filter(|(place, e)| self.is_alive(*place, e.user, e.record))
+        (0..).zip(&self.entries).filter(|(_, e)| self.is_alive(e.number, e.user, e.record))
     }
 
     pub(crate) fn place(&self, at: u32) -> Option<Place> {
@@ -152,24 +156,25 @@ impl Plan {
 }
 
 impl Ledger {
-    /// The place of what is read next.
-    pub(crate) fn place(&self) -> u32 {
-        u32::try_from(self.plan.entries.len()).unwrap_or(u32::MAX)
+    /// The next decision is read; gives its number.
+    pub(crate) fn next(&mut self) -> u32 {
+        self.number = self.number.saturating_add(1);
+        self.number
     }
 
     pub(crate) fn forget_users(&mut self, users: impl IntoIterator<Item = UserKey>) {
-        let until = self.place();
+        let until = self.number;
         self.plan.void_users.extend(users.into_iter().map(|user| (user, until)));
     }
 
     pub(crate) fn forget_records(&mut self, records: impl IntoIterator<Item = PersonId>) {
-        let until = self.place();
+        let until = self.number;
         self.plan.void_records.extend(records.into_iter().map(|record| (record, until)));
     }
 
     /// A user's decision as it counts.
     pub(crate) fn user(&mut self, decision: &Decision, records: &Records<'_>, found: &mut Found) {
-        let place = self.place();
+        let number = self.number;
         let quiet = decision.changes.is_empty();
         let outcome = decision.standing.outcome;
         let counted = Counted {
@@ -179,21 +184,20 @@ impl Ledger {
             failed: outcome == Outcome::Failed,
         };
         if outcome == Outcome::InReview && quiet && decision.review.is_none() && !records.is_dismissed(decision.user) {
-            let whole = Place { verb: None, kind: None, record: None, user: decision.source_id.clone() };
-            found.add(place, decision.user, None, &whole, Fault::Uncounted);
+            found.user(number, decision, Fault::Uncounted);
         }
-        self.plan.users.push((decision.user, place, counted));
+        self.plan.users.push((decision.user, number, counted));
         if quiet {
             return;
         }
         let changed = |person: PersonId| decision.changes.iter().any(|c| c.record == Some(person));
         let others = records.live_of(decision.user).filter(|p| !changed(p.id));
-        self.plan.others.extend(others.map(|p| (decision.user, place, p.kind, has_log_in(p))));
+        self.plan.others.extend(others.map(|p| (decision.user, number, p.kind, has_log_in(p))));
     }
 
     /// A change in short.
     pub(crate) fn change(&mut self, change: &Change, record: Option<Record<'_>>, records: &Records<'_>, one_log_in: bool) {
-        let place = self.place();
+        let place = u32::try_from(self.plan.entries.len()).unwrap_or(u32::MAX);
         let person = record.map(|r| r.person);
         let after = |field: &Field| change.set.get(field).cloned().unwrap_or_else(|| value_of(person, field));
         let (status, username) = (after(&Field::STATUS), after(&Field::USERNAME));
@@ -220,6 +224,7 @@ impl Ledger {
         let manager = change.set.get(&Field::MANAGER).and_then(|v| v.as_str()).and_then(|v| v.strip_prefix(MANAGER_REF));
         self.plan.managers.extend(manager.map(|id| (key(SourceId::new(id).as_str()), place)));
         self.plan.entries.push(Entry {
+            number: self.number,
             user: change.user,
             id: Id::of(&change.source_id),
             record: change.record,
@@ -231,7 +236,7 @@ impl Ledger {
             returns: change.effects.returns,
             rekey: change.effects.rekey,
             one_log_in,
-            had_log_in: person.is_some_and(|p| p.root || (was_linked && p.access)),
+            had_log_in: person.is_some_and(|p| p.root || p.pins(&Field::ACCESS) || (was_linked && p.access)),
             log_in_after: is_log_in(&status, &after(&Field::ACCESS), &username),
             live,
             was_linked,
@@ -251,8 +256,8 @@ impl Ledger {
         plan.holders = holders.into_iter().filter(|h| plan.holds(h.place)).collect();
         plan.emails = emails.into_iter().filter(|(_, place)| plan.holds(*place)).collect();
         plan.managers = managers.into_iter().filter(|(_, place)| plan.holds(*place)).collect();
-        plan.others = others.into_iter().filter(|(user, place, ..)| plan.is_alive(*place, *user, None)).collect();
-        plan.users = users.into_iter().filter(|(user, place, _)| plan.is_alive(*place, *user, None)).collect();
+        plan.others = others.into_iter().filter(|(user, number, ..)| plan.is_alive(*number, *user, None)).collect();
+        plan.users = users.into_iter().filter(|(user, number, _)| plan.is_alive(*number, *user, None)).collect();
         plan
     }
 }

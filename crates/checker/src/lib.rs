@@ -27,11 +27,12 @@ pub use contradiction::{Contradiction, Fault, Figure, MOST, Place};
 use contradiction::Found;
 use ledger::Ledger;
 use model::facts::{Answers, UserFacts};
-use model::plan::{Decision, Weights};
+use model::plan::{Change, Decision, Weights};
 use model::policy::{OnKindChange, Policy, RuleKind};
+use model::records::Person;
 use model::run::{Counts, RunKind};
 use model::{Field, Kind, RuleId, UserKey};
-use people::Records;
+use people::{Record, Records, Tie};
 use std::collections::{BTreeMap, HashSet};
 
 /// What is the same for the whole plan.
@@ -81,6 +82,19 @@ impl Checker {
         }
     }
 
+    /// Reads a change that takes another one back (undo). No policy made it, and it restores what was there whatever its form, so only
+    /// what holds for every change is looked at. `linked` is the user whom the record is linked to now.
+    pub fn taken_back(&mut self, change: &Change, person: &Person, linked: Option<UserKey>) {
+        let number = self.ledger.next();
+        let mut say = |fault| self.found.add(number, change, fault);
+        let record = Record { person, tie: linked.map(|user| Tie { user, by_sync: false }) };
+        change::form(change, Some(record), &mut say);
+        change::root(change, Some(person), &mut say);
+        effects::removal(change, Some(person), &mut say);
+        let (users, answers) = (Vec::new(), Answers::default());
+        self.ledger.change(change, Some(record), &Records::new(&users, &answers), false);
+    }
+
     /// These users are decided again: what was read of them before is void.
     pub fn forget_users(&mut self, users: impl IntoIterator<Item = UserKey>) {
         self.ledger.forget_users(users);
@@ -105,17 +119,17 @@ impl Checker {
 
     fn decision(&mut self, decision: &Decision, records: &Records<'_>) {
         self.ledger.forget_records(decision.replaces.iter().copied());
+        let number = self.ledger.next();
         self.ledger.user(decision, records, &mut self.found);
         for change in &decision.changes {
-            let place = Place::of(change);
-            let seen = self.ledger.place();
-            let mut say = |fault| self.found.add(seen, decision.user, change.record, &place, fault);
+            let mut say = |fault| self.found.add(number, change, fault);
             let record = change.record.and_then(|id| records.get(id));
             let person = record.map(|r| r.person);
             if let (Some(id), None) = (change.record, record) {
                 say(Fault::UnknownRecord(id));
             }
             change::form(change, record, &mut say);
+            change::empty(change, &mut say);
             verbs::fit(change, record, &mut say);
             change::tie(change, decision, record, &mut say);
             change::root(change, person, &mut say);

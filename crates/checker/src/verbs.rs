@@ -13,7 +13,10 @@ pub(crate) fn fit(change: &Change, record: Option<Record<'_>>, say: &mut impl Fn
     let status = change.set.get(&Field::STATUS).and_then(|v| v.as_str());
     let access = change.set.get(&Field::ACCESS).and_then(|v| v.as_bool());
     let is = |wanted: Status| status == Some(wanted.as_str());
-    let may_log_in = || after(&Field::ACCESS).as_bool() != Some(false);
+    // What a person pinned stays, whatever the verb is.
+    let keeps = |field: &Field| person.is_some_and(|p| p.pins(field));
+    let may_log_in = || after(&Field::ACCESS).as_bool() != Some(false) && !keeps(&Field::ACCESS);
+    let has = |field: &Field| !text::is_empty(&after(field)) && !keeps(field);
     let fault = match change.verb {
         Verb::Create if is(Status::Archived) => Some("nothing is created into the archive"),
         Verb::Link if is(Status::Archived) && may_log_in() => Some("what is archived loses its log-in"),
@@ -23,9 +26,7 @@ pub(crate) fn fit(change: &Change, record: Option<Record<'_>>, say: &mut impl Fn
         Verb::Reactivate if !is(Status::Active) => Some("a reactivation sets the status active"),
         Verb::Reactivate | Verb::GrantAccess if access == Some(false) => Some("it gives back and takes access at once"),
         Verb::RevokeAccess if may_log_in() => Some("revoking access takes the log-in"),
-        Verb::RevokeAccess if !text::is_empty(&after(&Field::ROLE)) || !text::is_empty(&after(&Field::EXTRA_ROLES)) => {
-            Some("revoking access takes every role")
-        }
+        Verb::RevokeAccess if has(&Field::ROLE) || has(&Field::EXTRA_ROLES) => Some("revoking access takes every role"),
         Verb::RevokeAccess | Verb::GrantAccess if status.is_some() => {
             Some("access is given and taken without touching the status")
         }

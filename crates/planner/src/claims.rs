@@ -124,12 +124,12 @@ impl Claims {
                     self.again.insert(self.users[mover.user as usize].1);
                 }
             }
-            // Those are decided anew, and say anew what blocks them.
-            self.blocked.retain(|(user, _)| !self.again.contains(user));
         }
         for user in self.managers.mistaken() {
             self.again.insert(self.users[user as usize].1);
         }
+        // Those are decided anew, and say anew what blocks them.
+        self.blocked.retain(|(user, _)| !self.again.contains(user));
         let again = std::mem::take(&mut self.again);
         let mut again: Vec<(&SourceId, UserKey)> =
             again.iter().map(|key| (&self.users[self.places[key] as usize].0, *key)).collect();

@@ -231,16 +231,28 @@ impl Planner {
             if let Some(Choice::Link(record)) = user.chosen(*kind) {
                 questions.records.insert(record);
             }
-            let Some(plan) = self.mappings.of(*kind).username() else { continue };
-            let has = linked.and_then(|l| l.person.username.as_deref());
-            if has.is_some_and(|has| plan.is(user, has)) {
-                continue;
+            self.ask_name(user, won, *kind, linked, questions);
+        }
+        // A record of the other kind that stays beside them is brought up to date as well (ruling 74).
+        for linked in live(user).filter(|l| !won.compiled.rule.then.kind.kinds().contains(&l.person.kind)) {
+            if self.mappings.of(linked.person.kind).maps_manager() {
+                questions.users.extend(user.manager.clone());
             }
-            let choices = username::choices(plan, user, &won.compiled.rule, self.policy.username_on_collision);
-            let choices = choices.unwrap_or_default();
-            if choices.first().map(String::as_str) != has {
-                questions.usernames.extend(choices.iter().map(|c| text::fold(c)));
-            }
+            self.ask_name(user, won, linked.person.kind, Some(linked), questions);
+        }
+    }
+
+    /// Who has the usernames that a user's record of a kind could have.
+    fn ask_name(&self, user: &UserFacts, won: &Won<'_>, kind: Kind, linked: Option<&Linked>, questions: &mut Questions) {
+        let Some(plan) = self.mappings.of(kind).username() else { return };
+        let has = linked.and_then(|l| l.person.username.as_deref());
+        if has.is_some_and(|has| plan.is(user, has)) {
+            return;
+        }
+        let choices = username::choices(plan, user, &won.compiled.rule, self.policy.username_on_collision);
+        let choices = choices.unwrap_or_default();
+        if choices.first().map(String::as_str) != has {
+            questions.usernames.extend(choices.iter().map(|c| text::fold(c)));
         }
     }
 

@@ -392,15 +392,21 @@ impl Planner {
             }
         }
         // What the life cycle would have done to a pinned status or access is not done, and is said again next time.
-        let has = |field: &Field| draft.set.contains_key(field);
+        let differs = |field: &Field| draft.set.get(field).is_some_and(|value| *value != person.get(field));
         let is_done = match verb {
-            Verb::Deactivate | Verb::Reactivate => has(&Field::STATUS),
-            Verb::RevokeAccess | Verb::GrantAccess => has(&Field::ROLE) || has(&Field::ACCESS),
+            Verb::Deactivate | Verb::Reactivate => differs(&Field::STATUS),
+            Verb::RevokeAccess | Verb::GrantAccess => {
+                differs(&Field::ROLE) || differs(&Field::ACCESS) || differs(&Field::EXTRA_ROLES)
+            }
             _ => true,
         };
         if !is_done {
             (verb, effects, back) = (Verb::Update, Effects::default(), false);
             stands_for.clear();
+            // Beside a change that is not done, nothing is said once more of what stays as it is.
+            draft.set.retain(|field, value| *value != person.get(field));
+            let set = &draft.set;
+            draft.before.retain(|field, _| set.contains_key(field));
         }
         let stays = suppressed || !is_done;
         let marker = if stays { link.deactivated_by.clone() } else { lifecycle::marker(linked, effect, back, causes) };

@@ -106,15 +106,19 @@ impl Managers {
         self.everyone_decided = true;
     }
 
-    /// Users, by their places, who were decided with another manager than they have.
-    pub(crate) fn mistaken(&self) -> Vec<u32> {
+    /// Users, by their places, who were decided with another manager than they have. Each is named once: whoever is decided again asks
+    /// again, unless something else of them has changed so that their manager does not matter.
+    pub(crate) fn mistaken(&mut self) -> Vec<u32> {
         if !self.everyone_decided {
             return Vec::new();
         }
-        let of = |(id, asked): (&Hash, &Asked)| {
+        let mut mistaken = Vec::new();
+        let mut asked = std::mem::take(&mut self.asked);
+        for (id, asked) in &mut asked {
             let is = self.record(*id, &asked.told).unwrap_or(Manager::Unresolved);
-            asked.by.iter().filter(|(_, assumed)| **assumed != is).map(|(user, _)| *user).collect::<Vec<_>>()
-        };
-        self.asked.iter().flat_map(of).collect()
+            mistaken.extend(asked.by.extract_if(|_, assumed| *assumed != is).map(|(user, _)| user));
+        }
+        self.asked = asked;
+        mistaken
     }
 }

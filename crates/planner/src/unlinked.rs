@@ -337,7 +337,10 @@ impl Planner {
             out_by = None;
         }
         let out = out_by.is_some();
-        let stays_out = out || ((!found.reactivate || person.root) && (!active || retired));
+        // A record in use stays so where it is pinned, and where no removal may follow: it is the next complete read's to do.
+        let pinned = person.pins(&Field::STATUS);
+        let held = active && (pinned || !self.may_remove(user));
+        let stays_out = !held && (out || ((!found.reactivate || person.root || pinned) && (!active || retired)));
         match (active, stays_out) {
             (true, true) => {
                 let cause = out_by.unwrap_or(Cause::Deleted);
@@ -355,6 +358,7 @@ impl Planner {
                 let by_sync = found.moved || (out && found.reactivate);
                 state.deactivated_by = Some(Deactivated { by_sync, cause: out_by });
             }
+            (true, false) if pinned && out => draft.put(Some(person), &Field::STATUS, Value::from(Status::Inactive.as_str())),
             (true, false) => {}
         }
         let returning = found.moved && !stays_out;

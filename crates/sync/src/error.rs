@@ -65,12 +65,27 @@ pub enum Error {
         /// The run.
         run: RunId,
     },
+    /// The plan cannot be right, in sentences.
+    #[error(
+        "The plan contradicts itself, so nothing of it was applied: {} The records are as they were. Run a full sync; if it is refused again, report these sentences.",
+        sentences(.0)
+    )]
+    Contradiction(Vec<String>),
     /// A file or stream.
     #[error("Reading or writing failed: {0}")]
     Io(#[from] std::io::Error),
 }
 
 impl Error {
+    /// A plan that the checker refuses; every contradiction is logged, as the run's error holds the first few.
+    pub(crate) fn contradicts(found: &[checker::Contradiction]) -> Self {
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        for sentence in &found {
+            tracing::error!("a plan contradicts itself: {sentence}");
+        }
+        Self::Contradiction(found)
+    }
+
     /// A stable word for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -86,6 +101,7 @@ impl Error {
             Error::NotWaiting { .. } => "not_waiting",
             Error::WrongHash { .. } => "wrong_hash",
             Error::Stale { .. } => "stale",
+            Error::Contradiction(_) => "contradiction",
             Error::Io(_) => "io",
         }
     }
@@ -95,6 +111,13 @@ impl Error {
     pub fn view(&self) -> ErrorView {
         ErrorView { code: self.code().to_owned(), message: self.to_string() }
     }
+}
+
+/// The first ten: they say what is wrong, and the log has all of them.
+fn sentences(found: &[String]) -> String {
+    let more = found.len().saturating_sub(10);
+    let shown = found.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(" ");
+    if more > 0 { format!("{shown} And {more} more.") } else { shown }
 }
 
 fn faults(faults: &[policy::Fault]) -> String {

@@ -8,6 +8,7 @@ use crate::engine::{Engine, Job};
 use crate::error::{Error, Result};
 use crate::hash::PlanHash;
 use crate::keeping::Keeping;
+use checker::{Checker, PlanFacts};
 use model::facts::{Answers, TenantFacts, UserFacts};
 use model::plan::{ClientFound, Hold, LostGroup, Weights};
 use model::policy::{ClientRef, GroupRef, Policy};
@@ -37,6 +38,7 @@ struct Passes<'p> {
     planner: &'p Planner,
     keeping: Keeping,
     claims: Claims,
+    checker: Checker,
     hash: PlanHash,
     done: i64,
     of: i64,
@@ -66,7 +68,9 @@ impl Job {
         let tenant = self.tenant.key;
         let of = self.store.due_count(tenant).await?;
         let keeping = Keeping::new(&self.store, &self.lease, self.run, planner.digest(), of);
-        let mut pass = Passes { planner: &planner, keeping, claims: Claims::default(), hash: PlanHash::new(), done: 0, of };
+        let checker = Checker::new(PlanFacts::new(&loaded.policy, self.kind));
+        let claims = Claims::default();
+        let mut pass = Passes { planner: &planner, keeping, claims, checker, hash: PlanHash::new(), done: 0, of };
 
         let mut batch = self.store.due_linked(tenant, seq, UserKey(0), BATCH, &relevant).await?;
         while let Some(last) = batch.last().map(|user| user.key) {
@@ -90,8 +94,8 @@ impl Job {
         // Whom a fresh link no longer blocks is decided again too.
         self.settle(&mut pass).await?;
         pass.keeping.settle().await?;
-        let hash = pass.hash.finish();
-        self.weigh(&planner, &loaded.policy, hash).await
+        let Passes { hash, checker, .. } = pass;
+        self.weigh(&planner, &loaded.policy, hash.finish(), checker).await
     }
 
     /// Plans the users a run of review was made for, and nobody else: as many as somebody decides about in one go.
@@ -99,7 +103,8 @@ impl Job {
         let keys = self.store.review_users(self.run).await?;
         let of = i64::try_from(keys.len()).unwrap_or(i64::MAX);
         let keeping = Keeping::new(&self.store, &self.lease, self.run, planner.digest(), of);
-        let mut pass = Passes { planner, keeping, claims: Claims::default(), hash: PlanHash::new(), done: 0, of };
+        let checker = Checker::new(PlanFacts::new(policy, self.kind));
+        let mut pass = Passes { planner, keeping, claims: Claims::default(), checker, hash: PlanHash::new(), done: 0, of };
         let users = self.store.user_facts(self.tenant.key, &keys).await?;
         let (linked, mut unlinked): (Vec<_>, Vec<_>) = users.into_iter().partition(|user| !user.links.is_empty());
         unlinked.sort_by(|a, b| a.id.cmp(&b.id));
@@ -110,8 +115,8 @@ impl Job {
             self.settle(&mut pass).await?;
         }
         pass.keeping.settle().await?;
-        let hash = pass.hash.finish();
-        self.weigh(planner, policy, hash).await
+        let Passes { hash, checker, .. } = pass;
+        self.weigh(planner, policy, hash.finish(), checker).await
     }
 
     /// Decides again whoever the claims say, until they say nobody.
@@ -137,7 +142,9 @@ impl Job {
         let decisions = looked.decide(&answers, &mut pass.claims);
         if which == Pass::Again {
             pass.hash.forget_users(batch.iter().map(|user| user.key));
+            pass.checker.forget_users(batch.iter().map(|user| user.key));
         }
+        pass.checker.batch(&batch, &answers, &decisions);
         for decision in &decisions {
             pass.hash.forget_records(&decision.replaces);
             for change in &decision.changes {
@@ -165,8 +172,10 @@ impl Job {
         Ok(())
     }
 
-    async fn weigh(&mut self, planner: &Planner, policy: &Policy, hash: String) -> Result<Planned> {
+    async fn weigh(&mut self, planner: &Planner, policy: &Policy, hash: String, checker: Checker) -> Result<Planned> {
         let mut weights = self.store.weights(self.run, self.engine.now()).await?;
+        let counts = self.store.run_counts(self.run).await?;
+        checker.finish(&weights, Some(&counts)).map_err(|found| Error::contradicts(&found))?;
         if self.kind == RunKind::Review {
             // Nothing was read: what the last read lost is not this plan's doing.
             (weights.mirror_before, weights.absentees) = (weights.mirror_after, 0);

@@ -172,7 +172,7 @@ impl World {
             (Some(Verdict::Reject), Some(plan)) => self.reject(&plan),
             (Some(_), None) => failures.push(Failure::at(&step.at, "no plan is held, so there is nothing to approve or reject")),
         }
-        failures.extend(self.resolve(&step.resolve));
+        failures.extend(self.resolve(&step.resolve, look));
         if let Some(policy) = &step.policy {
             self.policy = policy.clone();
         }

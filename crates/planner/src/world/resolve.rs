@@ -1,8 +1,8 @@
 //! What a person answers to review items: each answer is a plan of its own, of one user, applied at once (rulings 13 and 112).
 
-use super::World;
 use super::judge::Failure;
-use super::plan::Planned;
+use super::plan::{Decided, Planned};
+use super::{Look, World};
 use crate::guard;
 use model::UserKey;
 use model::facts::{Choice, Resolution};
@@ -12,12 +12,12 @@ use policy::scenario::{Action, Resolve};
 
 impl World {
     /// Carries out a step's answers, in order.
-    pub(super) fn resolve(&mut self, answers: &[Resolve]) -> Vec<Failure> {
-        let refused = |one: &Resolve, world: &mut World| world.answer(one).err().map(|why| Failure::at(&one.at, &why));
-        answers.iter().filter_map(|one| refused(one, self)).collect()
+    pub(super) fn resolve(&mut self, answers: &[Resolve], look: Look<'_>) -> Vec<Failure> {
+        let mut refused = |one: &Resolve| self.answer(one, look).err().map(|why| Failure::at(&one.at, &why));
+        answers.iter().filter_map(&mut refused).collect()
     }
 
-    fn answer(&mut self, one: &Resolve) -> Result<(), String> {
+    fn answer(&mut self, one: &Resolve, look: Look<'_>) -> Result<(), String> {
         let no_item = || format!("{} is not resolved: nothing is asked about them", one.user);
         let key = self.directory.users.get(&one.user).map(|u| u.key).ok_or_else(no_item)?;
         let is_asked = self.reviews.contains_key(&key);
@@ -26,21 +26,21 @@ impl World {
             Action::Dismiss => Err(no_item()),
             Action::Reopen if self.dismissed.remove(&key) || self.resolutions.remove(&key).is_some() => Ok(()),
             Action::Reopen => Err(format!("{} has no item that was dismissed or resolved", one.user)),
-            Action::Create => self.choose(key, one, Choice::Create),
+            Action::Create => self.choose(key, one, Choice::Create, look),
             Action::Link(name) => {
                 let record = self.psa.person_id(name).ok_or_else(|| format!("there is no record {name:?}"))?;
-                self.choose(key, one, Choice::Link(record))
+                self.choose(key, one, Choice::Link(record), look)
             }
         }
     }
 
     /// One user's plan, with what a person chose.
-    fn choose(&mut self, key: UserKey, one: &Resolve, choice: Choice) -> Result<(), String> {
+    fn choose(&mut self, key: UserKey, one: &Resolve, choice: Choice, look: Look<'_>) -> Result<(), String> {
         let item = self.reviews.get(&key).ok_or_else(|| format!("nothing is asked about {}", one.user))?;
         let (resolution, why) = (Resolution { kind: item.kind, choice }, item.why);
         let before = self.resolutions.insert(key, resolution);
         let dismissed = self.dismissed.remove(&key);
-        let planned = self.plan_one(one);
+        let planned = self.plan_one(one, look);
         match planned {
             Ok(planned) => {
                 self.write_plan(&planned.pending, false);
@@ -67,14 +67,14 @@ impl World {
         }
     }
 
-    fn plan_one(&self, one: &Resolve) -> Result<Planned, String> {
+    fn plan_one(&self, one: &Resolve, look: Look<'_>) -> Result<Planned, String> {
         let planner = self.planner(RunKind::Review);
         let facts = self.facts(&one.user, &planner).ok_or_else(|| format!("there is no user {}", one.user))?;
         let answers = self.answers(&planner, std::slice::from_ref(&facts));
         if let Some(refusal) = planner.refusal(&facts, &answers) {
             return Err(refusal.to_string());
         }
-        let super::plan::Decided { linked, unlinked, .. } = self.decide(&planner, std::slice::from_ref(&one.user), 1);
+        let Decided { linked, unlinked, users, answers } = self.decide(&planner, std::slice::from_ref(&one.user), 1);
         let decisions: Vec<_> = linked.into_iter().chain(unlinked).collect();
         let stuck = decisions.iter().find(|d| d.standing.outcome != Outcome::Synced);
         if let Some(stuck) = stuck {
@@ -83,7 +83,12 @@ impl World {
             return Err(format!("{} cannot be resolved like this: {}", one.user, why.join(" ")));
         }
         let planned = self.gather(decisions);
-        let holds = guard::weigh(&self.policy.policy.guard, &self.weigh_alone(&planned.pending));
+        let weights = self.weigh_alone(&planned.pending);
+        let planned = Planned { users, answers, weights, ..planned };
+        if let Some(objection) = look(&self.finished(RunKind::Review, &planned)).first() {
+            return Err(format!("the plan contradicts itself: {objection}"));
+        }
+        let holds = guard::weigh(&self.policy.policy.guard, &planned.weights);
         match holds.first() {
             None => Ok(planned),
             Some(hold) => Err(format!("the guard holds this: {hold}")),

@@ -117,7 +117,7 @@ impl Writing {
                 let is_open = |c: &Change| c.new_site.is_some() || c.set.get(&Field::MANAGER).is_some_and(|m| m.is_string());
                 decision.review.is_some() || decision.changes.iter().any(is_open)
             };
-            if pass == Pass::Linked || (pass == Pass::Unlinked && may_come_again()) {
+            if pass != Pass::Unlinked || may_come_again() {
                 decided.push(values![run, decision.user, counted.code()]);
             }
             tally.add(&counted, 1);
@@ -147,7 +147,8 @@ impl Writing {
         tx.insert_many("changes", CHANGE, changes, OnConflict::Fail).await?;
         tx.insert_many("bookings", &["id", "person_id", "user_id", "link_after"], bookings, OnConflict::Fail).await?;
         tx.insert_many("reports", &["id", "user_id", "field", "why", "detail"], reports, OnConflict::Fail).await?;
-        tx.insert_many("decided", &["run_id", "user_id", "counted"], decided, OnConflict::Skip).await.map(|_| ())
+        let recount = OnConflict::Do("(run_id, user_id) DO UPDATE SET counted = excluded.counted");
+        tx.insert_many("decided", &["run_id", "user_id", "counted"], decided, recount).await.map(|_| ())
     }
 }
 
@@ -364,7 +365,8 @@ impl Tally {
         match decision.standing.outcome {
             Outcome::Failed => tally.failed = 1,
             Outcome::Excluded if quiet => tally.excluded = 1,
-            Outcome::Synced | Outcome::Gone if quiet && decision.review.is_none() => tally.unchanged = 1,
+            // Somebody whom a person has dismissed waits for nobody: nothing is to change.
+            Outcome::Synced | Outcome::Gone | Outcome::InReview if quiet && decision.review.is_none() => tally.unchanged = 1,
             _ => {}
         }
         tally

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::hash::PlanHash;
 use crate::progress::Teller;
 use crate::report::RunReport;
+use checker::{Checker, PlanFacts};
 use model::attributes::Hash;
 use model::plan::{Change, Report, ReportWhy};
 use model::run::{RunKind, RunState};
@@ -67,8 +68,10 @@ impl Engine {
         let tenant = self.store().tenant(run.tenant).await?;
         let (loaded, policy_version) = self.effective_policy(tenant.key).await?;
         let mut job = self.job(tenant, lease, &run, None, teller).await?;
-        let hash = job.take_back(&done).await?;
+        let mut checker = Checker::new(PlanFacts::new(&loaded.policy, RunKind::Revert));
+        let hash = job.take_back(&done, &mut checker).await?;
         let mut weights = self.store().weights(run.id, self.now()).await?;
+        checker.finish(&weights, None).map_err(|found| Error::contradicts(&found))?;
         // Nothing was read for it, so what the last read found says nothing of it.
         (weights.mirror_before, weights.mirror_after, weights.absentees) = (0, 0, 0);
         let holds = guard::weigh(&loaded.policy.guard, &weights);
@@ -93,7 +96,7 @@ impl Engine {
 
 impl Job {
     /// Stores the inverse of everything a run wrote; gives the plan's hash.
-    async fn take_back(&mut self, done: &Run) -> Result<String> {
+    async fn take_back(&mut self, done: &Run, checker: &mut Checker) -> Result<String> {
         let now = self.engine.now();
         self.store.begin_revert(&self.lease, self.run, now).await?;
         let of = self.store.run_counts(done.id).await?.applied;
@@ -108,6 +111,9 @@ impl Job {
                 match take_back(done.id, written, &names) {
                     Ok(Some(change)) => {
                         hash.add(&change, "");
+                        if let Some(record) = &written.record {
+                            checker.taken_back(&change, record, written.link.as_ref().map(|(user, _)| *user));
+                        }
                         changes.push(change);
                     }
                     Ok(None) => {}
