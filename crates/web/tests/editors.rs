@@ -20,8 +20,12 @@ async fn synced(app: &App, token: &str) -> i64 {
 }
 
 fn stage<'v>(why: &'v Value, name: &str) -> Vec<&'v str> {
-    let stages = why["stages"].as_array().unwrap().iter();
-    stages.filter(|s| s["stage"] == name).flat_map(|s| s["sentences"].as_array().unwrap()).filter_map(Value::as_str).collect()
+    let stages = why["stages"].as_array().expect("a list").iter();
+    stages
+        .filter(|s| s["stage"] == name)
+        .flat_map(|s| s["sentences"].as_array().expect("a list"))
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,7 +36,8 @@ async fn a_user_and_their_record_are_explained_in_the_same_words() {
     let groups = app.api(Method::GET, &format!("/api/v1/tenants/{tenant}/groups"), &token, None).await.json();
     let group = &groups["items"][0];
     let settings = format!("/api/v1/tenants/{tenant}/policy/settings");
-    let mut rules = app.api(Method::GET, &settings, &token, None).await.json()["settings"]["rules"].as_array().unwrap().clone();
+    let mut rules =
+        app.api(Method::GET, &settings, &token, None).await.json()["settings"]["rules"].as_array().expect("a list").clone();
     rules.push(json!({
         "id": "desk", "name": "Service desk", "order": 1000, "when": { "groups": [group["id"]], "filter": "department == \"Nowhere\"" },
         "then": { "kind": "agent" }
@@ -57,14 +62,15 @@ async fn a_user_and_their_record_are_explained_in_the_same_words() {
         stage(&by_user, "Match, when it was linked").iter().any(|s| s.contains("No record matched")),
         "how the record came about: {by_user}"
     );
-    let otherwise: Vec<&str> = by_user["otherwise"].as_array().unwrap().iter().filter_map(|o| o["sentence"].as_str()).collect();
+    let otherwise: Vec<&str> =
+        by_user["otherwise"].as_array().expect("a list").iter().filter_map(|o| o["sentence"].as_str()).collect();
     let desk = otherwise.iter().find(|s| s.contains("Service desk")).unwrap_or_else(|| panic!("{otherwise:?}"));
     assert!(desk.contains("the filter of rule \"Service desk\" held for them") && desk.contains("came first"), "{desk}");
     assert!(
         otherwise.iter().any(|s| s.starts_with("If they were deleted in Entra") && s.contains("deactivate")),
         "{otherwise:?}"
     );
-    let fields = by_record["fields"].as_array().unwrap();
+    let fields = by_record["fields"].as_array().expect("a list");
     let title = fields.iter().find(|f| f["field"] == "last_name").unwrap();
     assert_eq!(title["origin"], "attribute");
     assert!(title["sentence"].as_str().unwrap().starts_with("Entra: "), "{title}");
@@ -74,7 +80,7 @@ async fn a_user_and_their_record_are_explained_in_the_same_words() {
     let edit = json!({ "last_name": "Changed here" });
     app.api(Method::PATCH, &format!("/api/v1/people/{}", person["id"]), &token, Some(edit)).await;
     let edited = app.api(Method::GET, &format!("/api/v1/people/{}/explain", person["id"]), &token, None).await.json();
-    let edited = edited["fields"].as_array().unwrap().iter().find(|f| f["field"] == "last_name").unwrap().clone();
+    let edited = edited["fields"].as_array().expect("a list").iter().find(|f| f["field"] == "last_name").unwrap().clone();
     assert_eq!(edited["origin"], "edited");
     assert!(edited["sentence"].as_str().unwrap().contains("a local edit stands until the user changes in Entra"), "{edited}");
 }
@@ -127,7 +133,8 @@ async fn a_part_of_a_policy_changes_and_the_rest_stays_as_it_was_written() {
     assert!(weigh.json()["plans"].as_i64().unwrap() > 0, "{}", weigh.text);
     let user = app.api(Method::GET, &format!("/api/v1/tenants/{tenant}/users?outcome=synced"), &token, None).await.json();
     let mapped = app.api(Method::GET, &format!("/api/v1/users/{}/mapped", user["items"][0]["id"]), &token, None).await.json();
-    let name = mapped["items"].as_array().unwrap().iter().find(|v| v["field"] == "last_name" && v["kind"] == "contact").unwrap();
+    let name =
+        mapped["items"].as_array().expect("a list").iter().find(|v| v["field"] == "last_name" && v["kind"] == "contact").unwrap();
     assert_eq!(name["entra"], name["record"], "what was synced is what Entra holds: {name}");
 }
 
