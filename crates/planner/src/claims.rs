@@ -263,8 +263,13 @@ impl Claims {
         (*key != user).then(|| Holder { record, user: Some(id.clone()), created: record.is_none() })
     }
 
+    /// Whether this plan puts a record into the archive, where nobody finds it.
+    pub(crate) fn is_archived(&self, record: PersonId) -> bool {
+        self.archived.contains(&record)
+    }
+
     /// Whether a record that holds a name moves to another one.
-    fn gives_up(&self, record: PersonId, name: Hash) -> bool {
+    pub(crate) fn gives_up(&self, record: PersonId, name: Hash) -> bool {
         self.archived.contains(&record)
             || self
                 .by_record
@@ -461,6 +466,13 @@ impl Claims {
     ) -> Manager {
         let place = self.place(user, own);
         self.managers.ask(place, manager, told)
+    }
+
+    /// A user was decided anew and does not look for a manager any more.
+    pub(crate) fn forget_manager(&mut self, user: UserKey, manager: &SourceId) {
+        if let Some(place) = self.places.get(&user) {
+            self.managers.forget(*place, manager);
+        }
     }
 
     /// A decision makes records for its user, or takes them: their reports may look for them.

@@ -297,11 +297,20 @@ impl Planner {
         if !self.mappings.agent.maps_manager() && !self.mappings.contact.maps_manager() {
             return;
         }
+        // Asked first: what this very decision makes was not known when it was made.
+        self.note_manager(user, decision, answers, claims);
         claims.note_records(&user.id, &decision.changes);
+    }
+
+    fn note_manager(&self, user: &UserFacts, decision: &mut Decision, answers: &Answers, claims: &mut Claims) {
+        let Some(manager) = &user.manager else { return };
         let rule = self.policy.rules.iter().find(|rule| decision.standing.rule.as_ref() == Some(&rule.id));
         let maps = rule.is_some_and(|r| r.then.kind.kinds().iter().any(|kind| self.mappings.of(*kind).maps_manager()));
-        let looks = maps && decision.standing.outcome == Outcome::Synced;
-        let Some(manager) = user.manager.as_ref().filter(|_| looks) else { return };
+        // Who only waits for a username has everything else written (ruling 53).
+        let is_written = !decision.changes.is_empty() || !decision.bookings.is_empty();
+        if !maps || (decision.standing.outcome != Outcome::Synced && !is_written) {
+            return claims.forget_manager(user.key, manager);
+        }
         let told = answers.users.get(manager).map(Vec::as_slice).unwrap_or_default();
         if claims.ask_manager(user.key, &user.id, manager, told) == Manager::Unresolved {
             decision.waits.push(Wait::User(manager.clone()));

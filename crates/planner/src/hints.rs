@@ -1,7 +1,6 @@
 //! Hints for whoever decides about a review item: how alike names are, and who signed in when. They never decide anything (M06).
 
-use crate::source;
-use model::address::AddressKey;
+use crate::keys::{MatchKeys, Probe};
 use model::facts::{Answers, Candidate, UserFacts};
 use model::reason::Reason;
 use model::records::Person;
@@ -13,13 +12,20 @@ use unicode_normalization::UnicodeNormalization;
 const HINTED: usize = 10;
 
 /// What is worth knowing of the candidates of an item.
-pub(crate) fn hints(user: &UserFacts, candidates: &[PersonId], evidence: &[Reason], answers: &Answers) -> Vec<Reason> {
+pub(crate) fn hints(
+    user: &UserFacts,
+    keys: &MatchKeys,
+    candidates: &[PersonId],
+    evidence: &[Reason],
+    answers: &Answers,
+) -> Vec<Reason> {
     let mut hints = Vec::new();
+    let probes = keys.probes(user).unwrap_or_default();
     let signed_in = user.attributes.get("signInActivity").get("lastSignInDateTime").and_then(Value::as_str);
     hints.extend(signed_in.map(|at| Reason::SignedIn { record: None, at: day(at) }));
     let name = name_of(user);
     for id in candidates.iter().take(HINTED) {
-        let Some(person) = find(user, *id, evidence, answers) else { continue };
+        let Some(person) = find(&probes, *id, evidence, answers) else { continue };
         if let Some(name) = &name {
             hints.push(Reason::NameAlike { record: *id, percent: alike(name, &person.display_name()) });
         }
@@ -30,14 +36,13 @@ pub(crate) fn hints(user: &UserFacts, candidates: &[PersonId], evidence: &[Reaso
 }
 
 /// A candidate among what this user's own questions were answered with.
-fn find<'a>(user: &UserFacts, id: PersonId, evidence: &[Reason], answers: &'a Answers) -> Option<&'a Person> {
-    let own = source::match_addresses(&user.attributes).filter_map(|(_, address)| AddressKey::of(&address));
-    let by_address = own.filter_map(|key| answers.addresses.get(&key)).chain(answers.keys.values()).flatten();
+fn find<'a>(probes: &[Probe<'_>], id: PersonId, evidence: &[Reason], answers: &'a Answers) -> Option<&'a Person> {
+    let by_key = probes.iter().flat_map(|probe| probe.candidates(answers));
     let by_username = evidence.iter().filter_map(|reason| match reason {
         Reason::UsernameTaken { username, .. } => answers.usernames.get(&text::fold(username)),
         _ => None,
     });
-    let mut all = by_address.chain(by_username.flatten()).chain(answers.records.get(&id));
+    let mut all = by_key.chain(by_username.flatten()).chain(answers.records.get(&id));
     all.find(|c: &&Candidate| c.person.id == id).map(|c| &*c.person)
 }
 

@@ -1,11 +1,14 @@
 //! By what a user without a record is looked for: the policy's matching keys, in order (M01 to M03, rulings 47 and 59).
 
+use crate::claims::Claims;
 use crate::source::{self, Fault, Yield};
+use crate::username;
 use model::address::AddressKey;
 use model::attributes::Hash;
 use model::facts::{Answers, Candidate, Questions, UserFacts};
 use model::plan::Wait;
 use model::policy::{MatchKey, Policy, Source};
+use model::records::Person;
 use model::{Field, Kind, Value, text};
 use std::borrow::Cow;
 
@@ -164,6 +167,12 @@ impl Probe<'_> {
             Lookup::Upn(name, _) => hash(&Field::new(UPN), name),
             Lookup::Field(field, value) => hash(field, value),
         }
+    }
+
+    /// Whether a record is met only by a username that it gives up in this plan.
+    pub(crate) fn is_renamed(&self, record: &Person, claims: &Claims) -> bool {
+        let (Lookup::Upn(..), Some(name)) = (&self.lookup, &record.username) else { return false };
+        text::is_empty(&record.get(&Field::new(UPN))) && claims.gives_up(record.id, username::key(name))
     }
 
     /// The records that hold the value, as the store told.

@@ -77,6 +77,13 @@ impl Managers {
         manager
     }
 
+    /// A user was decided anew and does not look for a manager any more.
+    pub(crate) fn forget(&mut self, user: u32, id: &SourceId) {
+        if let Some(asked) = self.asked.get_mut(&Hash::of(id.as_str())) {
+            asked.by.remove(&user);
+        }
+    }
+
     /// Takes in what a decision does to its user's records, in the place of an earlier one.
     pub(crate) fn note(&mut self, id: &SourceId, changes: &[Change]) {
         if changes.iter().all(|c| c.verb == Verb::Update) && self.made.is_empty() {
@@ -87,6 +94,8 @@ impl Managers {
             self.made.remove(&(id, kind));
         }
         for change in changes {
+            // The link moved here from somebody who is gone (ruling 54).
+            self.lost.extend(change.record.filter(|_| change.unlink.is_some()));
             let archived = change.set.get(&Field::STATUS).is_some_and(|s| s == "archived");
             match change.verb {
                 Verb::Create => {

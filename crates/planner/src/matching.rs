@@ -137,11 +137,14 @@ impl Search<'_> {
         let hash = probe.hash();
         // Whoever is decided once more has claimed their own record already.
         let is_own = |c: &Candidate| claims.linked_to(c.person.id) == Some(&user.id);
-        let told = probe.candidates(answers).into_iter().filter(|c| {
-            c.usable()
-                && (is_own(c) || !claims.has_released(hash, c.person.id))
-                && c.linked.as_ref().is_none_or(|l| l.user != user.key)
-        });
+        let is_given_up = |c: &Candidate| {
+            let (id, person) = (c.person.id, &c.person);
+            claims.has_released(hash, id) || claims.is_archived(id) || probe.is_renamed(person, claims)
+        };
+        let told = probe
+            .candidates(answers)
+            .into_iter()
+            .filter(|c| c.usable() && (is_own(c) || !is_given_up(c)) && c.linked.as_ref().is_none_or(|l| l.user != user.key));
         let mut hits: Vec<Hit<'a>> = told.map(|c| Hit::of(user, self.tenant, c, claims)).collect();
         for (taken, id, by) in claims.takers(hash) {
             if by != user.key && !hits.iter().any(|h| h.person == taken.person) {

@@ -16,6 +16,8 @@ struct Made {
     policy: usize,
     kind: usize,
     collision: bool,
+    /// Managers, sites from values, roles and boards by group, and one more matching key.
+    rich: bool,
     users: Vec<MadeUser>,
     records: Vec<MadeRecord>,
     later: Vec<(usize, MadeUser)>,
@@ -31,6 +33,9 @@ struct MadeUser {
     enabled: bool,
     guest: bool,
     groups: u8,
+    manager: Option<usize>,
+    number: Option<usize>,
+    city: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -40,6 +45,7 @@ struct MadeRecord {
     email: usize,
     more: Option<usize>,
     username: Option<usize>,
+    number: Option<usize>,
     status: usize,
     by_sync: bool,
     root: bool,
@@ -48,22 +54,36 @@ struct MadeRecord {
 
 fn user() -> impl Strategy<Value = MadeUser> {
     let flags = (prop::bool::weighted(0.85), prop::bool::weighted(0.1), 0u8..4);
-    (0..4usize, prop::option::of(0..6usize), 0..8usize, prop::option::weighted(0.2, 0..6usize), flags).prop_map(
-        |(name, mail, upn, other, (enabled, guest, groups))| MadeUser { name, mail, upn, other, enabled, guest, groups },
+    let more = (prop::option::of(0..9usize), prop::option::weighted(0.3, 0..3usize), 0..4usize);
+    (0..4usize, prop::option::of(0..6usize), 0..8usize, prop::option::weighted(0.2, 0..6usize), flags, more).prop_map(
+        |(name, mail, upn, other, (enabled, guest, groups), (manager, number, city))| MadeUser {
+            name,
+            mail,
+            upn,
+            other,
+            enabled,
+            guest,
+            groups,
+            manager,
+            number,
+            city,
+        },
     )
 }
 
 fn record() -> impl Strategy<Value = MadeRecord> {
     let place = (any::<bool>(), 0..2usize);
-    let keys = (0..6usize, prop::option::weighted(0.2, 0..6usize), prop::option::of(0..6usize));
+    let keys =
+        (0..6usize, prop::option::weighted(0.2, 0..6usize), prop::option::of(0..6usize), prop::option::weighted(0.3, 0..3usize));
     let state = (prop_oneof![6 => Just(0usize), 2 => Just(1), 1 => Just(2)], any::<bool>(), prop::bool::weighted(0.1));
     (place, keys, state, prop::option::weighted(0.6, 0..8usize)).prop_map(
-        |((agent, client), (email, more, username), (status, by_sync, root), user)| MadeRecord {
+        |((agent, client), (email, more, username, number), (status, by_sync, root), user)| MadeRecord {
             agent,
             client,
             email,
             more,
             username,
+            number,
             status,
             by_sync,
             root,
@@ -76,12 +96,22 @@ fn made() -> impl Strategy<Value = Made> {
     let world = (prop::collection::vec(user(), 1..8), prop::collection::vec(record(), 0..8));
     let later = prop::collection::vec((0..9usize, user()), 0..6);
     let gone = prop::collection::btree_set(0..8usize, 0..3);
-    (0..3usize, 0..3usize, any::<bool>(), world, later, gone).prop_map(
-        |(policy, kind, collision, (users, records), later, gone)| Made { policy, kind, collision, users, records, later, gone },
+    (0..3usize, 0..3usize, any::<[bool; 2]>(), world, later, gone).prop_map(
+        |(policy, kind, [collision, rich], (users, records), later, gone)| Made {
+            policy,
+            kind,
+            collision,
+            rich,
+            users,
+            records,
+            later,
+            gone,
+        },
     )
 }
 
 const KINDS: [&str; 3] = ["agent", "contact", "agent_and_contact"];
+const CITIES: [&str; 4] = ["Leeds", "LEEDS", "York", "null"];
 const NAMES: [&str; 4] = ["Byron", "Stone", "Reed", "Hill"];
 
 fn address(n: usize) -> String {
@@ -93,7 +123,10 @@ fn user_yaml(id: usize, u: &MadeUser) -> String {
     let mail = u.mail.map_or("null".to_owned(), address);
     let other = u.other.map_or(String::new(), address);
     let kind = if u.guest { "Guest" } else { "Member" };
-    let _ = write!(text, ", userPrincipalName: {}, mail: {mail}, otherMails: [{other}], userType: {kind} }}", address(u.upn));
+    let _ = write!(text, ", userPrincipalName: {}, mail: {mail}, otherMails: [{other}], userType: {kind}", address(u.upn));
+    let manager = u.manager.map_or("null".to_owned(), |m| format!("{{ id: u-{m} }}"));
+    let number = u.number.map_or("null".to_owned(), |n| n.to_string());
+    let _ = write!(text, ", manager: {manager}, employeeId: {number}, city: {} }}", CITIES[u.city]);
     text
 }
 
@@ -110,7 +143,20 @@ impl Made {
             KINDS[self.kind]
         );
         let second = KINDS[(self.kind + usize::from(self.collision)) % 3];
-        let _ = writeln!(text, "    - {{ id: b, order: 2, when: {{ groups: [g-1] }}, then: {{ kind: {second}, client: c0 }} }}");
+        let site = if self.rich { ", site_from: city" } else { "" };
+        let _ = writeln!(
+            text,
+            "    - {{ id: b, order: 2, when: {{ groups: [g-1] }}, then: {{ kind: {second}, client: c0{site} }} }}"
+        );
+        if self.rich {
+            text.push_str("  fields: { manager: { source: manager }, employee_id: { source: employeeId } }\n");
+            text.push_str("  matching: { keys: [object_id, employee_id, email, upn] }\n");
+            text.push_str("  role_mappings:\n    - { id: p, order: 1, group: g-1, kind: agent, role: parked }\n");
+            text.push_str("    - { id: q, order: 2, group: g-1, kind: contact, role: duty, mode: add }\n");
+            text.push_str(
+                "  cab_mappings: [ { group: g-1, cab: board } ]\n  inactive_roles: [parked]\n  role_without_manager: boss\n",
+            );
+        }
         text.push_str("tenant: { id: t, domain: one.example, client: c0 }\nentra:\n  users:\n");
         let last: BTreeMap<usize, &MadeUser> = self.users.iter().enumerate().collect();
         for (id, user) in &last {
@@ -137,6 +183,9 @@ impl Made {
             }
             if let Some(name) = r.username {
                 let _ = write!(text, ", username: {}", ["ada", "bob", "cyd", "Ada", "ada@one.example", "bob@two.example"][name]);
+            }
+            if let Some(number) = r.number {
+                let _ = write!(text, ", employee_id: {number}");
             }
             let _ = write!(text, ", status: {}, root: {}", ["active", "inactive", "archived"][r.status], r.root);
             if let Some(user) = r.user.filter(|u| r.status != 2 && linked.insert((*u, r.agent))) {
@@ -294,6 +343,7 @@ proptest! {
 
     #[test]
     fn req_m06_a_name_alone_never_links(mut made in made()) {
+        made.rich = false;
         for record in &mut made.records {
             // No user has any of these addresses, all have the records' name.
             (record.user, record.more) = (None, None);

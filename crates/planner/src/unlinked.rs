@@ -137,7 +137,7 @@ impl Planner {
     ) -> Part<'a> {
         match self.found(user, won, kind, answers, claims) {
             Part::Review(mut item, waits) => {
-                let hints = hints(user, &item.candidates, &item.evidence, answers);
+                let hints = hints(user, self.match_keys.of(kind), &item.candidates, &item.evidence, answers);
                 item.evidence.extend(hints);
                 Part::Review(item, waits)
             }
@@ -328,7 +328,9 @@ impl Planner {
         // A record that this plan was about to take out of use from a user who is gone is still active.
         let active = person.status == Status::Active;
         let retired = claims.is_retired(person.id);
-        let mut out_by = self.is_out(user, &standing, kind).filter(|_| !person.root);
+        // No removal follows from an incomplete read; the next complete one makes up for it.
+        let may_go = !person.root && (!active || self.may_remove(user));
+        let mut out_by = self.is_out(user, &standing, kind).filter(|_| may_go);
         let grace = out_by.map_or(0, |cause| self.policy.lifecycle.of(kind).grace.of(cause));
         if let Some(cause) = out_by.filter(|_| grace > 0 && active && !retired) {
             // Being linked is no reason to be out of use sooner than anybody else (ruling 76).
