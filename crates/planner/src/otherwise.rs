@@ -30,7 +30,8 @@ pub struct Alternative {
 /// What a rule needs before it would be the one.
 struct Step {
     conditions: Vec<Condition>,
-    policy: Option<Policy>,
+    /// As in [`Alternative`].
+    planner: Option<Planner>,
     user: UserFacts,
 }
 
@@ -124,21 +125,21 @@ impl Planner {
             gone.presence = Presence::Deleted;
             let disabled = scope::is_enabled(user).then(|| enabled(user, false));
             steps.extend(disabled);
-            steps.push(Step { conditions: vec![Condition::Deleted], policy: None, user: gone });
+            steps.push(Step { conditions: vec![Condition::Deleted], planner: None, user: gone });
         }
-        let alternative = |step: Step| Alternative {
-            conditions: step.conditions,
-            planner: step.policy.map(|policy| Planner::new(&policy, self.digest(), self.tenant.clone())),
-            user: step.user,
-        };
-        steps.into_iter().map(alternative).collect()
+        steps.into_iter().map(|Step { conditions, planner, user }| Alternative { conditions, planner, user }).collect()
     }
 
     /// The same with every rule on: what a rule that is off asks is worth telling too.
     fn with_every_rule(&self) -> Planner {
         let mut policy = self.policy.clone();
         policy.rules.iter_mut().for_each(|rule| rule.enabled = true);
-        Planner::new(&policy, self.digest(), self.tenant.clone())
+        self.by(&policy)
+    }
+
+    /// The same by another policy.
+    fn by(&self, policy: &Policy) -> Planner {
+        Planner::new(policy, self.digest(), self.tenant.clone())
     }
 
     /// The named groups a user is in, each with the user's own group that leads there.
@@ -217,7 +218,7 @@ impl Planner {
             },
         }
         let conditions = vec![Condition::NotExcluded { by: by.to_owned() }];
-        Some(Step { conditions, policy: Some(policy), user: user.clone() })
+        Some(Step { conditions, planner: Some(self.by(&policy)), user: user.clone() })
     }
 
     /// A rule's conditions met, by the user's facts where they can be, and, if it still loses, the rule put first.
@@ -259,24 +260,21 @@ impl Planner {
         let with = |altered: &Rule| {
             let mut policy = self.policy.clone();
             policy.rules.iter_mut().filter(|r| r.id == altered.id).for_each(|r| *r = altered.clone());
-            policy
+            self.by(&policy)
         };
-        let mut policy = (altered != *rule).then(|| with(&altered));
-        let wins = |policy: Option<&Policy>| {
-            let planner = policy.map(|policy| Planner::new(policy, self.digest(), self.tenant.clone()));
-            match planner.as_ref().unwrap_or(self).select(&user) {
-                Selection::Rule(won) => won.compiled.rule.id == rule.id,
-                // Being left out is the answer: putting the rule first would not change it.
-                Selection::Excluded(_) | Selection::Fault(_) => true,
-            }
+        let mut planner = (altered != *rule).then(|| with(&altered));
+        let wins = match planner.as_ref().unwrap_or(self).select(&user) {
+            Selection::Rule(won) => won.compiled.rule.id == rule.id,
+            // Being left out is the answer: putting the rule first would not change it.
+            Selection::Excluded(_) | Selection::Fault(_) => true,
         };
-        if !wins(policy.as_ref()) {
+        if !wins {
             altered.order = i32::MIN;
             altered.created = Some(i128::MIN);
             conditions.push(Condition::RuleFirst { rule: name() });
-            policy = Some(with(&altered));
+            planner = Some(with(&altered));
         }
-        Step { conditions, policy, user }
+        Step { conditions, planner, user }
     }
 
     /// The groups left through which a rule won.
@@ -293,7 +291,7 @@ impl Planner {
         }
         let groups = self.tenant.groups.iter().filter(|g| leading.contains(&g.key)).map(|g| g.name.clone()).collect();
         let user = UserFacts { groups: staying, ..user.clone() };
-        Some(Step { conditions: vec![Condition::NotInGroup { groups }], policy: None, user })
+        Some(Step { conditions: vec![Condition::NotInGroup { groups }], planner: None, user })
     }
 }
 
@@ -308,5 +306,5 @@ fn ordered(policy: &Policy) -> Vec<&Rule> {
 fn enabled(user: &UserFacts, enabled: bool) -> Step {
     let mut user = user.clone();
     user.attributes.set("accountEnabled", Value::Bool(enabled));
-    Step { conditions: vec![Condition::Enabled { enabled }], policy: None, user }
+    Step { conditions: vec![Condition::Enabled { enabled }], planner: None, user }
 }
