@@ -2,6 +2,7 @@
 
 use super::World;
 use super::judge::Failure;
+use super::plan::Index;
 use super::records::{Client, Row, Site};
 use model::plan::LinkState;
 use model::records::Deactivated;
@@ -21,14 +22,7 @@ impl World {
                 links.push((id, user.clone(), entry.deactivated_by_sync == Some(true)));
             }
         }
-        // All are tied before any is taken as applied: one may be the other's manager.
-        for (person, user, _) in &links {
-            let key = self.directory.user(user).key;
-            self.psa.link(*person, key, user, LinkState::default());
-        }
-        for (person, user, by_sync) in links {
-            self.adopt(person, &user, by_sync);
-        }
+        self.adopt(&links);
     }
 
     /// A person's edits.
@@ -54,7 +48,7 @@ impl World {
                         Some(None) => row.link = None,
                         Some(Some(user)) if entry.id.is_some() && row.link.as_ref().map(|l| &l.source_id) != Some(user) => {
                             let user = user.clone();
-                            self.adopt(id, &user, entry.deactivated_by_sync == Some(true));
+                            self.adopt(&[(id, user, entry.deactivated_by_sync == Some(true))]);
                         }
                         _ => {}
                     }
@@ -150,31 +144,26 @@ impl World {
         }
     }
 
-    /// Ties a record to a user as applied with what Entra holds now.
-    fn adopt(&mut self, person: PersonId, user: &SourceId, by_sync: bool) {
-        self.directory.user(user);
+    /// Ties records to users as applied with what Entra holds now; `true`: sync itself took the record out of use.
+    fn adopt(&mut self, links: &[(PersonId, SourceId, bool)]) {
+        if links.is_empty() {
+            return;
+        }
+        // All are tied before any is taken as applied: one may be the other's manager, and scope looks at who has a record.
+        for (person, user, _) in links {
+            let key = self.directory.user(user).key;
+            self.psa.link(*person, key, user, LinkState::default());
+        }
         let planner = self.planner(model::run::RunKind::Full);
-        let Some(facts) = self.facts(user, &planner) else { return };
-        let Some(row) = self.psa.people.get(&person) else { return };
-        // The user is looked at as one who has this record, so that scope treats them as linked.
-        let mut facts = facts;
-        let link = model::records::Link {
-            tenant: super::records::TENANT,
-            user: facts.key,
-            source_id: user.clone(),
-            person,
-            applied_hash: None,
-            policy_digest: None,
-            rule: None,
-            decided: model::Fields::default(),
-            deactivated_by: None,
-            grace_since: None,
-            enabled_applied: None,
-        };
-        facts.links.retain(|l| l.person.id != person);
-        facts.links.push(model::facts::Linked { link, person: row.person.clone() });
-        let answers = self.answers(&planner, std::slice::from_ref(&facts));
-        let state: LinkState = planner.adopt(&facts, &row.person, by_sync, &answers);
-        self.psa.link(person, facts.key, user, state);
+        let index = Index::of(self, &planner.key_fields());
+        let mut states = Vec::with_capacity(links.len());
+        for (person, user, by_sync) in links {
+            let (Some(facts), Some(row)) = (self.facts(user, &planner), self.psa.people.get(person)) else { continue };
+            let answers = index.all(&planner.batch(std::slice::from_ref(&facts)));
+            states.push((*person, facts.key, user, planner.adopt(&facts, &row.person, *by_sync, &answers)));
+        }
+        for (person, key, user, state) in states {
+            self.psa.link(person, key, user, state);
+        }
     }
 }

@@ -309,7 +309,7 @@ fn count(n: usize) -> i64 {
 
 /// The records by what the planner asks for; archived ones too, as a store has them.
 #[derive(Default)]
-struct Index {
+pub(super) struct Index {
     addresses: HashMap<AddressKey, Vec<Candidate>>,
     usernames: HashMap<String, Vec<Candidate>>,
     /// Live records by their values in the fields that are matching keys.
@@ -320,7 +320,7 @@ struct Index {
 }
 
 impl Index {
-    fn of(world: &World, fields: &[Field]) -> Self {
+    pub(super) fn of(world: &World, fields: &[Field]) -> Self {
         let mut index = Self::default();
         for (id, site) in &world.psa.sites {
             index.sites.entry((site.client, text::fold(&site.name))).or_insert(*id);
@@ -358,7 +358,7 @@ impl Index {
     }
 
     /// Everything the planner asks about some users.
-    fn all(&self, users: &Batch<'_>) -> Answers {
+    pub(super) fn all(&self, users: &Batch<'_>) -> Answers {
         let mut answers = self.answer(&users.questions());
         for round in 0.. {
             let Some(more) = users.further(&answers, round) else { break };
