@@ -198,7 +198,8 @@ impl World {
     /// Applies a plan that nothing holds.
     fn conclude(&mut self, planned: Planned) {
         if planned.holds.is_empty() {
-            self.apply(&planned.pending, false);
+            self.write_plan(&planned.pending, false);
+            self.seen = planned.seen;
             self.held = None;
             return;
         }

@@ -29,6 +29,8 @@ pub(crate) struct Planned {
     pub(crate) decisions: Vec<Decision>,
     pub(crate) holds: Vec<Hold>,
     pub(crate) weights: Weights,
+    /// What the source looked like.
+    pub(crate) seen: Seen,
     /// What the decisions were made from.
     pub(crate) users: Vec<UserFacts>,
     pub(crate) answers: Answers,
@@ -77,7 +79,8 @@ impl World {
                 None => self.reviews.remove(&decision.user),
             };
         }
-        planned.weights = self.weigh(&planner, &planned.pending, first, absentees);
+        planned.seen = self.look_with(&planner);
+        planned.weights = self.weigh(&planned.seen, &planned.pending, first, absentees);
         planned.holds = guard::weigh(&self.policy.policy.guard, &planned.weights);
         Planned { users, answers, ..planned }
     }
@@ -233,10 +236,13 @@ impl World {
 
     /// What the source looks like, for the next plan to be compared with.
     pub(super) fn look(&self) -> Seen {
-        Seen {
-            present: self.directory.present().map(|(id, _)| id.clone()).collect(),
-            groups: self.rule_groups(&self.planner(RunKind::Full)),
-        }
+        self.look_with(&self.planner(RunKind::Full))
+    }
+
+    /// The same, with a planner that is at hand.
+    fn look_with(&self, planner: &Planner) -> Seen {
+        let present = self.directory.present().map(|(id, _)| id.clone()).collect();
+        Seen { present, groups: self.rule_groups(planner) }
     }
 
     fn rule_groups(&self, planner: &Planner) -> Vec<RuleGroup> {
@@ -256,7 +262,7 @@ impl World {
             .collect()
     }
 
-    fn weigh(&self, planner: &Planner, pending: &Pending, first_plan: bool, absentees: i64) -> Weights {
+    fn weigh(&self, seen: &Seen, pending: &Pending, first_plan: bool, absentees: i64) -> Weights {
         let changes = &pending.changes;
         let removals_of = |rule: &RuleId| {
             // Who is in no rule any more, or in one that wants another kind of record.
@@ -268,7 +274,7 @@ impl World {
             mirror_before: count(self.seen.present.len()),
             mirror_after: count(self.directory.present().count()),
             absentees,
-            lost_groups: guard::lost(&self.seen.groups, &self.rule_groups(planner), removals_of),
+            lost_groups: guard::lost(&self.seen.groups, &seen.groups, removals_of),
             first_plan,
             ..self.weigh_alone(pending)
         }
