@@ -196,3 +196,71 @@ pub fn lost(before: &[RuleGroup], now: &[RuleGroup], removals: impl Fn(&RuleId) 
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::RunId;
+    use proptest::prelude::*;
+
+    fn guard() -> Guard {
+        Guard {
+            max_removals: Some(50),
+            max_removal_share: Some(Percent::whole(10)),
+            max_rekeys: Some(Percent::whole(20)),
+            max_creates_share: Some(Percent::whole(25)),
+            max_agent_creates: Some(10),
+            approve_first_run: true,
+            apply_safe_part: false,
+            fleet_max_removal_share: Some(Percent::whole(1)),
+        }
+    }
+
+    fn fleet(removals: i64, linked: i64) -> FleetWeights {
+        FleetWeights { tenants: 1_000, removals_in_window: removals, linked, ..FleetWeights::default() }
+    }
+
+    fn plan(removals: i64) -> Weights {
+        Weights { changes: removals.max(1), removals, linked: 500, ..Weights::default() }
+    }
+
+    #[test]
+    fn r87_more_than_a_hundredth_of_the_fleet_holds_from_ten_removals_up() {
+        let holds = |removals, before, linked| weigh_fleet(&guard(), &[], &plan(removals), &fleet(before, linked));
+        assert!(holds(1, 8, 100).is_empty(), "nine of a hundred are a few");
+        assert_eq!(holds(1, 9, 100), [Hold::FleetRemovals { removals: 10, linked: 100, limit: "1".into() }]);
+        assert!(holds(1, 9, 1_000).is_empty(), "exactly a hundredth is not more than it");
+        assert!(holds(0, 90, 100).is_empty(), "a plan that removes nobody does not cross the line");
+        assert!(weigh_fleet(&guard(), &[], &plan(40), &FleetWeights { tenants: 1, ..fleet(0, 500) }).is_empty());
+        let off = Guard { fleet_max_removal_share: None, ..guard() };
+        assert!(weigh_fleet(&off, &[], &plan(40), &fleet(90, 100)).is_empty());
+    }
+
+    #[test]
+    fn r87_three_tenants_tripped_within_an_hour_hold_this_plan_and_later_ones() {
+        let own = [Hold::EmptySource { before: 5 }];
+        let tripped = |n| FleetWeights { tripped: n, ..fleet(0, 1_000) };
+        assert!(weigh_fleet(&guard(), &own, &plan(0), &tripped(1)).is_empty());
+        assert_eq!(weigh_fleet(&guard(), &own, &plan(0), &tripped(2)), [Hold::FleetTenants { tenants: 3 }]);
+        assert_eq!(weigh_fleet(&guard(), &[], &plan(0), &tripped(3)), [Hold::FleetTenants { tenants: 3 }]);
+        let later = FleetWeights { stands: Some(RunId(7)), ..fleet(0, 1_000) };
+        assert_eq!(weigh_fleet(&guard(), &[], &plan(0), &later), [Hold::FleetStands { run: RunId(7) }]);
+        let quiet = Weights { changes: 0, ..plan(0) };
+        assert!(weigh_fleet(&guard(), &[], &quiet, &later).is_empty(), "nothing to hold");
+    }
+
+    proptest! {
+        #[test]
+        fn r25_a_share_is_compared_exactly_and_more_removals_never_hold_less(
+            removals in 1..200i64, linked in 1..2_000i64, window in 0..50i64, more in 1..50i64,
+        ) {
+            let weights = |removals| Weights { changes: removals, removals, linked, removals_in_window: window, ..Weights::default() };
+            let holds = weigh(&guard(), &weights(removals));
+            let over = holds.iter().any(|h| matches!(h, Hold::RemovalShare { .. }));
+            prop_assert_eq!(over, removals + window >= 3 && (removals + window) * 100 > 10 * linked);
+            if !holds.is_empty() {
+                prop_assert!(!weigh(&guard(), &weights(removals + more)).is_empty());
+            }
+        }
+    }
+}
