@@ -55,9 +55,13 @@ impl Job {
     /// Makes the plan of the run, and weighs it.
     pub(crate) async fn plan(&mut self, loaded: &policy::Loaded) -> Result<Planned> {
         let facts = self.tenant_facts(loaded).await?;
+        let spares = !facts.spared.is_empty();
         let planner = Planner::new(&loaded.policy, &loaded.digest, facts);
         self.store.keep_keys(&planner.key_fields()).await?;
         if self.kind != RunKind::Review {
+            if !spares {
+                self.store.touch_lapsed(&self.lease).await?;
+            }
             self.touch(&planner).await?;
         }
         let seq = self.store.begin_plan(&self.lease, self.run, self.engine.now()).await?;

@@ -122,7 +122,7 @@ const STANDARD: &str = "4b9405b0-7788-4568-add1-99614e613b69";
 /// A product without mailbox and Teams.
 const FLOW: &str = "f30db892-07e9-47e9-837c-80727f46fd3d";
 
-both!(ruling_96_licences_decide_under_msp, "preset: msp\n", |s| {
+both!(ruling_96_licences_decide_under_msp, "preset: msp\nlifecycle: { contact: { grace: 0 } }\n", |s| {
     let licences = |sku: &str| json!({ "assignedLicenses": [{ "skuId": sku, "disabledPlans": [] }] });
     let ids = ["ada", "bea", "cem", "dag", "eva"].iter().map(|n| s.joins(n, licences(STANDARD))).collect::<Result<Vec<_>>>()?;
     let fay = s.joins("fay", licences(FLOW))?;

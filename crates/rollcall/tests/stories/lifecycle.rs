@@ -84,3 +84,23 @@ both!(ruling_86_the_safe_part_is_applied_and_the_rest_approved_by_its_own_hash, 
     ensure!(s.sync(&["--full"])?.nothing(), "nothing is left");
     Ok(())
 });
+
+both!(ruling_111_what_sync_writes_itself_is_no_reason_to_ask_again, EVERYONE, |s| {
+    let ids = six(s)?;
+    for id in &ids[..3] {
+        s.changes(id, json!({ "accountEnabled": false, "surname": "Jones" }))?;
+    }
+    let held = s.sync(&[])?;
+    ends(&held, 3, "held")?;
+    s.home.done(&["runs", "reject", &held.id(), "--hash", held.hash(), "--reason", "they stay"])?;
+    // The names follow, the people stay.
+    let rest = s.synced_well(&["--full"])?;
+    ensure!((rest.count("update"), rest.count("deactivate")) == (3, 0), "{rest:?}");
+    ensure!(s.sync(&["--full"])?.nothing(), "and nobody is asked again");
+    s.changes(&ids[0], json!({ "jobTitle": "Countess" }))?;
+    // One of them changes: all are asked again, not only the one who changed and would slip through alone.
+    let again = s.sync(&[])?;
+    ends(&again, 3, "held")?;
+    ensure!(again.count("deactivate") == 3, "{again:?}");
+    Ok(())
+});

@@ -129,6 +129,20 @@ impl Store {
         Ok(keys.len() as u64)
     }
 
+    /// Touches the users of a rejection that no longer stands, and forgets it: its removals are planned again as a whole, not only
+    /// those of the user who changed (ruling 111).
+    ///
+    /// # Errors
+    /// [`crate::StoreError::LeaseLost`].
+    pub async fn touch_lapsed(&self, lease: &Lease) -> Result<u64> {
+        let mut tx = self.begin_fenced(lease).await?;
+        let rows = tx.query("DELETE FROM rejected WHERE tenant_id = $1 RETURNING user_id", values![lease.tenant]).await?;
+        let keys: HashSet<i64> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+        users(&mut tx, lease.tenant, &keys.iter().copied().collect::<Vec<_>>()).await?;
+        tx.commit().await?;
+        Ok(keys.len() as u64)
+    }
+
     /// Consumes the log of changed memberships: touches the users whom a change at or below one of the `named` groups concerns,
     /// and tells how many. Groups that reach none of them touch nobody. `named` holds the groups the policy names now and those it
     /// named when it was last applied, so that a renamed or lost group still touches its members.
