@@ -21,7 +21,7 @@ use store::{PersonEdit, PersonFilter, Store};
 /// The connection's name in every story.
 pub const ACME: &str = "acme";
 
-/// Tenants of the shared simulator: it announces no more.
+/// Tenants of a shared simulator: it announces no more.
 const TENANTS: u32 = 100;
 
 /// People a story has at most: what is listed in one go.
@@ -95,12 +95,16 @@ impl Story {
     /// # Errors
     /// What the program or the simulator said.
     pub fn begin(program: &Path, on: On, policy: &str) -> Result<Self> {
-        static SHARED: OnceLock<Result<Arc<Entra>, String>> = OnceLock::new();
+        /// One after the other as each is used up.
+        static SHARED: [OnceLock<Result<Arc<Entra>, String>>; 10] = [const { OnceLock::new() }; 10];
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let options = Options { tenants: TENANTS, users: 0, groups: 0, memberships: 0, seed: 7, ..Options::default() };
-        let shared = SHARED.get_or_init(|| Entra::start(options).map(Arc::new).map_err(|e| format!("{e:#}")));
+        let tenants = usize::try_from(TENANTS)?;
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let shared = SHARED.get(next / tenants).context("a thousand stories have a tenant each")?;
+        let shared = shared.get_or_init(|| Entra::start(options).map(Arc::new).map_err(|e| format!("{e:#}")));
         let entra = shared.as_ref().map_err(|e| anyhow::anyhow!("{e}"))?;
-        Self::within(program, on, policy, entra.clone(), NEXT.fetch_add(1, Ordering::Relaxed))
+        Self::within(program, on, policy, entra.clone(), next % tenants)
     }
 
     /// The same in a simulator of the story's own.
