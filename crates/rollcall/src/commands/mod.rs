@@ -90,7 +90,7 @@ enum Command {
 pub async fn run(cli: Cli) -> Result<()> {
     let files = Files { config: cli.config, database: cli.database, verbose: cli.verbose };
     match cli.command {
-        Command::Demo(args) => demo::run(files, args).await,
+        Command::Demo(args) => Box::pin(demo::run(files, args)).await,
         Command::Serve(args) => serve::run(files, args).await,
         Command::Sync(args) => sync::run(files, args).await,
         Command::Runs(command) => runs::run(files, command).await,
