@@ -67,7 +67,7 @@ fn main() {
     for batch in facts.chunks(BATCH) {
         let batch = planner.batch(batch);
         std::hint::black_box(batch.questions());
-        std::hint::black_box(batch.further(&Answers::default(), 0));
+        std::hint::black_box(batch.further(&Answers::default(), &claims, 0));
         created.extend(batch.decide(&Answers::default(), &mut claims));
     }
     let took = cpu_seconds() - start;
@@ -118,7 +118,7 @@ fn main() {
     for batch in facts.chunks(BATCH) {
         let batch = planner.batch(batch);
         std::hint::black_box(batch.questions());
-        std::hint::black_box(batch.further(&Answers::default(), 0));
+        std::hint::black_box(batch.further(&Answers::default(), &claims, 0));
         let decisions = batch.decide(&Answers::default(), &mut claims);
         changes += decisions.iter().map(|d| d.changes.len() + d.bookings.len()).sum::<usize>();
     }

@@ -3,7 +3,7 @@
 
 use crate::boards::Boards;
 use crate::claims::{Claims, Readdressed};
-use crate::groups::{Known, Reach};
+use crate::groups::{Known, MemberOf, Reach};
 use crate::keys::{self, MatchKeys};
 use crate::lifecycle;
 use crate::managers::Manager;
@@ -14,6 +14,7 @@ use crate::rules::{Chosen, Rules, Won};
 use crate::scope::{self, ScopeCheck};
 use crate::source::Fault;
 use crate::username;
+use model::attributes::Hash;
 use model::directory::Presence;
 use model::facts::{Answers, Choice, Linked, Questions, TenantFacts, UserFacts};
 use model::plan::{Change, Decision, LinkState, Outcome, Report, ReportWhy, ReviewItem, Standing, Wait};
@@ -397,6 +398,26 @@ impl Planner {
             }
         }
         reasons
+    }
+
+    /// What a removal of this user is decided from beside their attributes' change hash, their presence, their records and the policy:
+    /// while none of it changes, a rejection of the removal stands (ruling 111). The groups the policy names count, however they are
+    /// reached, and no others.
+    #[must_use]
+    pub fn grounds(&self, user: &UserFacts) -> Hash {
+        let mut member_of = MemberOf::new();
+        for group in &user.groups {
+            self.reach().collect(*group, &mut member_of);
+        }
+        let mut groups: Vec<GroupKey> = member_of.into_iter().map(|(named, _)| named).collect();
+        groups.sort_unstable();
+        let licensed = self.scope.licensed(&user.attributes);
+        Hash::of(&format!("{groups:?} {licensed:?} {} {}", user.assigned, user.manager.is_some()))
+    }
+
+    /// Plans as if nobody had rejected anything: one of the rejected users' grounds has changed.
+    pub fn spare_nobody(&mut self) {
+        self.tenant.spared.clear();
     }
 
     /// Whether removals may follow: never from an incomplete read, and not where a person has rejected them (ruling 111).

@@ -3,7 +3,7 @@
 
 use crate::claims::Claims;
 use crate::decide::{Batch, Planner, live};
-use crate::linked::taken;
+use crate::linked::{exempt, taken};
 use crate::matching::Match;
 use crate::merge::{Draft, Moment};
 use crate::rules::Won;
@@ -18,6 +18,7 @@ use model::policy::OnKindChange;
 use model::reason::Reason;
 use model::records::{Deactivated, Link, Person};
 use model::{Field, Kind, Status, UserKey, Value, text};
+use std::collections::{BTreeMap, HashMap};
 
 /// What is put behind the names of an archived record; from the second on with a number (ruling 71).
 const SUFFIX: &str = "_Archived";
@@ -25,8 +26,12 @@ const SUFFIX: &str = "_Archived";
 /// The fields that carry it.
 const NAMES: [Field; 2] = [Field::USERNAME, Field::EMAIL];
 
-/// How many suffixes are asked for at a time: nearly always the first one is free.
+/// How many suffixes are asked for at first: nearly always the first one is free. Every further round asks for as many again as were
+/// asked for before it.
 const ROUND: u32 = 8;
+
+/// How often that is doubled at most: millions of records of one name, more than any PSA holds.
+const MOST_ROUNDS: u32 = 20;
 
 /// What a change of kind comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,41 +121,57 @@ fn is_used(person: &Person, counter: u32, answers: &Answers, claims: &Claims) ->
 
 impl Batch<'_> {
     /// What must be known beside the answers to [`Batch::questions`], asked in rounds from 0 until there is nothing more to ask:
-    /// which suffixed names are in use already. Only users whose records change kind need it.
+    /// which suffixed names are in use already. Only users whose records change kind need it. `claims` are those the batch is
+    /// decided with: of one plan every record gets a counter of its own, so as many must be known to be free as there are records
+    /// that may want one.
     #[must_use]
-    pub fn further(&self, answers: &Answers, round: u32) -> Option<Questions> {
+    pub fn further(&self, answers: &Answers, claims: &Claims, round: u32) -> Option<Questions> {
         let archives = |kind| self.planner.policy.lifecycle.of(kind).on_kind_change == OnKindChange::ArchiveAndRecreate;
-        if !archives(Kind::Agent) && !archives(Kind::Contact) {
+        if round > MOST_ROUNDS || (!archives(Kind::Agent) && !archives(Kind::Contact)) {
             return None;
         }
-        let mut questions = Questions::default();
-        let nobody = Claims::default();
-        let mut ask = |person: &Person| {
-            // Users of one plan may want the same names: as many as are asked for at a time must be free.
-            let free = (1..=round * ROUND).filter(|n| !is_used(person, *n, answers, &nobody)).count();
+        let (from, to) = (round.checked_sub(1).map_or(0, |before| ROUND << before), ROUND << round);
+        let leaving = self.leaving(answers, archives);
+        let mut wanted: HashMap<Hash, usize> = HashMap::new();
+        for person in &leaving {
             let [username, email] = names(person);
-            if free >= ROUND as usize || (username.is_none() && email.is_none()) {
-                return;
+            keys(username, email).for_each(|key| *wanted.entry(key).or_default() += 1);
+        }
+        // Those of one name ask the same.
+        let apart: BTreeMap<[Option<&str>; 2], &Person> = leaving.iter().map(|person| (names(person), *person)).collect();
+        let mut questions = Questions::default();
+        for ([username, email], person) in apart {
+            let rivals: usize = keys(username, email).map(|key| wanted.get(&key).map_or(0, |all| all - 1)).sum();
+            let free = (1..=from).filter(|n| !is_used(person, *n, answers, claims)).take(rivals + 1).count();
+            if free > rivals || (username.is_none() && email.is_none()) {
+                continue;
             }
-            for counter in (round * ROUND + 1)..=((round + 1) * ROUND) {
+            for counter in (from + 1)..=to {
                 questions.usernames.extend(username.map(|n| text::fold(&suffixed(n, counter))));
                 questions.addresses.extend(email.and_then(|n| AddressKey::of(&suffixed(n, counter))));
             }
-        };
+        }
+        (questions != Questions::default()).then_some(questions)
+    }
+
+    /// The records that may go into the archive: of the kind that no rule wants, linked to a user or met by one.
+    fn leaving<'r>(&'r self, answers: &'r Answers, archives: impl Fn(Kind) -> bool) -> Vec<&'r Person> {
+        let mut leaving: Vec<&Person> = Vec::new();
         let mut told = answers.addresses.values().chain(answers.keys.values()).chain(answers.usernames.values()).flatten();
         let found = told.any(|c| c.person.status != Status::Archived && archives(c.person.kind));
         for (user, won) in self.selected() {
             let kinds = won.compiled.rule.then.kind.kinds();
-            let extras = live(user).map(|l| &l.person).filter(|p| archives(p.kind) && !kinds.contains(&p.kind));
-            extras.for_each(&mut ask);
+            leaving.extend(live(user).map(|l| &l.person).filter(|p| archives(p.kind) && !kinds.contains(&p.kind)));
             if let ([kind], true) = (kinds, found) {
                 let probes = self.planner.match_keys.of(*kind).probes(user).unwrap_or_default();
                 let met = probes.iter().flat_map(|probe| probe.candidates(answers));
                 let other = met.filter(|c| c.person.kind != *kind && archives(c.person.kind) && c.usable());
-                other.for_each(|c| ask(&c.person));
+                leaving.extend(other.map(|c| c.person.as_ref()));
             }
         }
-        (questions != Questions::default()).then_some(questions)
+        leaving.sort_by_key(|person| person.id);
+        leaving.dedup_by_key(|person| person.id);
+        leaving
     }
 }
 
@@ -279,12 +300,21 @@ impl Planner {
         let out_by = self.is_out(user, &standing, kind);
         let out = out_by.is_some();
         let status = if out { Status::Inactive } else { Status::Active };
+        if person.root {
+            // It has become a root record in the archive: nothing at all (ruling 77).
+            return Part::Stays(exempt(user, person));
+        }
+        if person.pins(&Field::STATUS) {
+            return Part::Stays(Draft::pinned_status(user, person, status));
+        }
         draft.put(Some(person), &Field::STATUS, Value::from(status.as_str()));
         if out {
             state.deactivated_by = Some(Deactivated { by_sync: true, cause: out_by });
         }
-        if !person.access && !is_second(won, kind) {
-            draft.put(Some(person), &Field::ACCESS, Value::Bool(true));
+        // Of two records of one user only the agent has the log-in (ruling 45).
+        let access = !is_second(won, kind);
+        if person.access != access {
+            draft.put(Some(person), &Field::ACCESS, Value::Bool(access));
         }
         self.mappings.of(kind).merge(user, standing.rule, Some(&standing), Some(&former), moment, &mut draft);
         if draft.fault {

@@ -35,6 +35,8 @@ mod rules;
 mod scope;
 mod source;
 mod standing;
+#[cfg(test)]
+mod suffixes;
 mod unlinked;
 mod username;
 pub mod world;

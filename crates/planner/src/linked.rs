@@ -20,7 +20,7 @@ use model::policy::OnReturn;
 use model::reason::{Cause, KeptBecause, Reason, ReviewWhy};
 use model::records::Person;
 use model::run::RunKind;
-use model::{Field, Kind, Status, Value, text};
+use model::{Field, Kind, PersonId, Status, Value, text};
 use std::borrow::Cow;
 
 /// What is common to all records of one user.
@@ -32,7 +32,6 @@ struct Of<'a> {
     enabled: bool,
     /// A review item stands in the way of everything but removals.
     blocked: bool,
-    may_remove: bool,
 }
 
 impl Planner {
@@ -67,34 +66,46 @@ impl Planner {
             (standing, causes, effect)
         };
         let given: Vec<(Given<'_>, Cow<'_, [Cause]>, Effect)> = live(user).map(given).collect();
-        let out = may_remove && given.iter().any(|(_, _, effect)| effect.is_out());
+        // A role that makes agents inactive takes out the agent, and nothing of the user's contact.
+        let out: Vec<PersonId> = live(user)
+            .zip(&given)
+            .filter(|(_, (_, _, effect))| may_remove && effect.is_out())
+            .map(|(linked, _)| linked.person.id)
+            .collect();
+        let is = |linked: &Linked, other: Option<&Linked>| other.is_some_and(|o| o.person.id == linked.person.id);
         let mut course = Course::default();
+        let mut blocked = false;
         if let Some(won) = won {
-            match self.obstacle(user, won, enabled, out, answers, claims) {
+            match self.obstacle(user, won, enabled, &out, answers, claims) {
                 Ok(found) => course = found,
-                Err(Obstacle::Later) => {
-                    // What else of this user changes is not certain before, and nothing of it may be claimed.
+                Err(Obstacle::Later(course)) => {
+                    // What else of this user changes is not certain before, and nothing of it may be claimed, but for the usernames:
+                    // who gets which is settled among all linked users at once.
+                    for (linked, (standing, causes, effect)) in live(user).zip(given).filter(|(l, _)| !is(l, course.archive)) {
+                        let (_, effect) = self.unwanted(is(linked, course.beside), enabled, linked, causes, effect);
+                        self.speak(user, won, linked, standing, self.allowed(user, effect), answers, claims);
+                    }
                     claims.defer(user.key, &user.id);
                     return Decision::plain(user, decision.standing);
                 }
-                Err(Obstacle::Exempt(linked)) => {
-                    report_exempt(&mut decision, user, linked);
-                    return decision;
-                }
-                Err(Obstacle::Pinned(linked)) => {
-                    let mut draft = Draft::default();
-                    draft.put(Some(&linked.person), &Field::STATUS, Value::from(Status::Archived.as_str()));
-                    draft.report_pinned(user);
-                    decision.reasons.append(&mut draft.reasons);
-                    decision.reports.append(&mut draft.reports);
-                    return decision;
+                Err(Obstacle::Stays(draft)) => {
+                    claims.keep_back(user.key, &records(user));
+                    decision.reports.extend(draft.reports);
+                    decision.reasons.extend(draft.reasons);
+                    if out.is_empty() {
+                        return decision;
+                    }
+                    blocked = true;
                 }
                 Err(Obstacle::Failed(draft)) => {
                     claims.keep_back(user.key, &records(user));
                     decision.standing.outcome = Outcome::Failed;
                     decision.reports.extend(draft.reports);
                     decision.reasons.extend(draft.reasons);
-                    return decision;
+                    if out.is_empty() {
+                        return decision;
+                    }
+                    blocked = true;
                 }
                 Err(Obstacle::Review(item, waits)) => {
                     claims.keep_back(user.key, &records(user));
@@ -105,19 +116,12 @@ impl Planner {
                 }
             }
         }
-        let blocked = decision.review.is_some();
+        let blocked = blocked || decision.review.is_some();
         let reasons = std::mem::take(&mut decision.reasons);
-        let of = Of { user, won, reasons: &reasons, enabled, blocked, may_remove };
-        let is = |linked: &Linked, other: Option<&Linked>| other.is_some_and(|o| o.person.id == linked.person.id);
+        let of = Of { user, won, reasons: &reasons, enabled, blocked };
         for (linked, (standing, causes, effect)) in live(user).zip(given).filter(|(l, _)| !is(l, course.archive)) {
-            if is(linked, course.beside) {
-                // No rule selects this kind of record any more (ruling 74).
-                let causes: Vec<Cause> = causes.iter().copied().chain([Cause::Unmapped]).collect();
-                let effect = self.effect(&causes, enabled, linked);
-                self.record(&of, linked, standing, &causes, effect, answers, claims, &mut decision);
-            } else {
-                self.record(&of, linked, standing, &causes, effect, answers, claims, &mut decision);
-            }
+            let (causes, effect) = self.unwanted(is(linked, course.beside), enabled, linked, causes, effect);
+            self.record(&of, linked, standing, &causes, effect, answers, claims, &mut decision);
         }
         if let Some(won) = won {
             let at = decision.changes.len();
@@ -150,6 +154,30 @@ impl Planner {
         lifecycle::effect(self.policy.lifecycle.of(linked.person.kind), causes, enabled, linked, self.tenant.now)
     }
 
+    /// The causes and their effect once more for a record beside which another one stands: no rule selects its kind any more
+    /// (ruling 74).
+    fn unwanted<'c>(
+        &self,
+        is_beside: bool,
+        enabled: bool,
+        linked: &Linked,
+        causes: Cow<'c, [Cause]>,
+        effect: Effect,
+    ) -> (Cow<'c, [Cause]>, Effect) {
+        if !is_beside {
+            return (causes, effect);
+        }
+        let causes: Vec<Cause> = causes.iter().copied().chain([Cause::Unmapped]).collect();
+        let effect = self.effect(&causes, enabled, linked);
+        (causes.into(), effect)
+    }
+
+    /// What of an effect may be: nothing that removes, where no removal may follow.
+    fn allowed(&self, user: &UserFacts, effect: Effect) -> Effect {
+        let removes = matches!(effect, Effect::Remove(..) | Effect::Waits(..));
+        if removes && !self.may_remove(user) { Effect::None } else { effect }
+    }
+
     /// What stands in the way of a selected user; otherwise the records that are still to be made or found for them, and what
     /// becomes of one whose kind no rule wants.
     fn obstacle<'a>(
@@ -157,7 +185,7 @@ impl Planner {
         user: &'a UserFacts,
         won: &Won<'a>,
         enabled: bool,
-        out: bool,
+        out: &[PersonId],
         answers: &'a Answers,
         claims: &Claims,
     ) -> Result<Course<'a>, Obstacle<'a>> {
@@ -175,11 +203,11 @@ impl Planner {
         let mut course = Course::default();
         let mut making: Vec<Kind> = kinds.iter().copied().filter(|k| !live(user).any(|l| l.person.kind == *k)).collect();
         if let Some(extra) = live(user).find(|l| !kinds.contains(&l.person.kind)) {
-            if out {
+            if out.contains(&extra.person.id) {
                 return Ok(course);
             }
             if extra.person.root {
-                return Err(Obstacle::Exempt(extra));
+                return Err(Obstacle::Stays(exempt(user, &extra.person)));
             }
             let to = extra.person.kind.other();
             match self.turn(user, &extra.person, to) {
@@ -190,19 +218,23 @@ impl Planner {
                 }
                 // Half a change of kind would leave two log-ins, or none.
                 Turn::Archive if !self.may_remove(user) => return Ok(course),
-                Turn::Archive if extra.person.pins(&Field::STATUS) => return Err(Obstacle::Pinned(extra)),
+                Turn::Archive if extra.person.pins(&Field::STATUS) => {
+                    return Err(Obstacle::Stays(Draft::pinned_status(user, &extra.person, Status::Archived)));
+                }
                 Turn::Archive => course.archive = Some(extra),
                 Turn::Beside => course.beside = Some(extra),
                 Turn::Keep => making.clear(),
             }
         }
         let asks = |l: &&Linked| {
+            let turns = [course.archive, course.beside].into_iter().flatten().any(|t| t.person.id == l.person.id);
             lifecycle::is_back(l).is_some()
-                && course.archive.is_none_or(|a| a.person.id != l.person.id)
+                && !turns
+                && !out.contains(&l.person.id)
                 && self.policy.lifecycle.of(l.person.kind).on_return == OnReturn::Review
                 && !lifecycle::is_answered(user, l)
         };
-        if let Some(back) = live(user).find(asks).filter(|_| enabled && !out) {
+        if let Some(back) = live(user).find(asks).filter(|_| enabled) {
             let cause = lifecycle::is_back(back).flatten();
             let evidence = vec![Reason::Returned { cause }];
             let waits = vec![Wait::Person(back.person.id)];
@@ -214,12 +246,13 @@ impl Planner {
             making.clear();
         }
         if !claims.settled() && (course.archive.is_some() || !making.is_empty()) {
-            return Err(Obstacle::Later);
+            return Err(Obstacle::Later(Box::new(course)));
         }
         for kind in making {
             match self.part(user, won, kind, answers, claims) {
                 Part::Review(item, waits) => return Err(Obstacle::Review(item, waits)),
                 Part::Failed(draft) => return Err(Obstacle::Failed(draft)),
+                Part::Stays(draft) => return Err(Obstacle::Stays(draft)),
                 Part::Skip(_) => course.archive = None,
                 Part::Write(writing) => course.parts.push(*writing),
             }
@@ -289,8 +322,8 @@ impl Planner {
     ) {
         let (user, person, link) = (of.user, &linked.person, &linked.link);
         let lifecycle = self.policy.lifecycle.of(person.kind);
-        let suppressed = !of.may_remove && matches!(effect, Effect::Remove(..) | Effect::Waits(..));
-        let effect = if suppressed { Effect::None } else { effect };
+        let allowed = self.allowed(user, effect);
+        let (suppressed, effect) = (allowed != effect, allowed);
         let mut draft = Draft::default();
         let mut effects = Effects::default();
         let mut verb = Verb::Update;
@@ -328,15 +361,8 @@ impl Planner {
         }
         let mut state: Option<LinkState> = None;
         let mut back = false;
-        let moment = Moment::Linked {
-            changed: link.applied_hash != Some(user.change_hash),
-            stamp: link.policy_digest.as_deref().unwrap_or_default(),
-            full: self.tenant.run == RunKind::Full,
-            decided: &link.decided,
-        };
-        // A record whose kind no rule selects keeps up with its user for as long as nothing takes it out of use (ruling 74).
-        let follows = standing.is_some() || matches!(effect, Effect::None | Effect::Exempt(_));
-        let won = of.won.filter(|_| !of.blocked && follows);
+        let moment = self.moment(user, linked);
+        let won = of.won.filter(|_| !of.blocked && follows(&standing, effect));
         if let Some((won, standing, fields)) = won.and_then(|won| self.merged(user, person, won, standing, moment, decision)) {
             let rule = &won.compiled.rule;
             let mappings = self.mappings.of(person.kind);
@@ -368,7 +394,7 @@ impl Planner {
             if let Some(standing) = &standing {
                 standing.merge(user, Some(person), moment, &link.decided, access, back || by_role, &mut draft);
             }
-            let named = self.rename(of, linked, won, moment, answers, claims, &mut draft);
+            let named = self.rename(user, linked, won, moment, answers, claims, &mut draft);
             if let Named::Taken { choices, holder } = named {
                 let (item, waits) = taken(user, won, person.kind, &choices, holder);
                 decision.waits.extend(waits);
@@ -471,11 +497,44 @@ impl Planner {
         });
     }
 
+    fn moment<'l>(&self, user: &UserFacts, linked: &'l Linked) -> Moment<'l> {
+        let link = &linked.link;
+        Moment::Linked {
+            changed: link.applied_hash != Some(user.change_hash),
+            stamp: link.policy_digest.as_deref().unwrap_or_default(),
+            full: self.tenant.run == RunKind::Full,
+            decided: &link.decided,
+        }
+    }
+
+    /// Says which usernames a record could have, of a user who is decided only when they are settled: whoever swaps names with them
+    /// gets theirs in the same plan. Should nothing of the user be written after all, [`Claims::keep_back`] takes it back.
+    #[expect(clippy::too_many_arguments, reason = "what is decided of the record, beside what everybody is told")]
+    fn speak(
+        &self,
+        user: &UserFacts,
+        won: &Won<'_>,
+        linked: &Linked,
+        standing: Given<'_>,
+        effect: Effect,
+        answers: &Answers,
+        claims: &mut Claims,
+    ) {
+        if !follows(&standing, effect) {
+            return;
+        }
+        let moment = self.moment(user, linked);
+        let mut unsaid = Decision::plain(user, plan::Standing { outcome: Outcome::Synced, excluded_by: None, rule: None });
+        if self.merged(user, &linked.person, won, standing, moment, &mut unsaid).is_some() {
+            self.rename(user, linked, won, moment, answers, claims, &mut Draft::default());
+        }
+    }
+
     /// Brings the username of a linked record into its draft (rulings 52, 53).
     #[expect(clippy::too_many_arguments, reason = "the username is the one field that other users have a say in")]
     fn rename(
         &self,
-        of: &Of<'_>,
+        user: &UserFacts,
         linked: &Linked,
         won: &Won<'_>,
         moment: Moment<'_>,
@@ -483,7 +542,7 @@ impl Planner {
         claims: &mut Claims,
         draft: &mut Draft,
     ) -> Named {
-        let (user, person) = (of.user, &linked.person);
+        let person = &linked.person;
         let Some(plan) = self.mappings.of(person.kind).username() else { return Named::Fine };
         let has = person.username.as_deref().map(text::trim).filter(|s| !s.is_empty());
         if has.is_some_and(|has| plan.is(user, has)) {
@@ -558,6 +617,11 @@ struct Course<'a> {
 /// What the winning rule gives one record: nothing where it selects nobody of its kind.
 type Given<'a> = Option<Result<Standing<'a>, Fault>>;
 
+/// Whether a record is kept up to date. One whose kind no rule selects is, for as long as nothing takes it out of use (ruling 74).
+fn follows(standing: &Given<'_>, effect: Effect) -> bool {
+    standing.is_some() || matches!(effect, Effect::None | Effect::Exempt(_))
+}
+
 /// What holds against one record: against its user, and an agent's role that makes agents inactive (ruling 41).
 fn of_record<'c>(causes: &'c [Cause], given: &Given<'_>) -> Cow<'c, [Cause]> {
     match given {
@@ -570,13 +634,12 @@ fn of_record<'c>(causes: &'c [Cause], given: &Given<'_>) -> Cow<'c, [Cause]> {
 
 /// What keeps a selected user from being brought up to date.
 enum Obstacle<'a> {
-    /// It must first be known what all linked users release and take.
-    Later,
-    /// The record that would go into the archive is pinned.
-    Pinned(&'a Linked),
+    /// It must first be known what all linked users release and take; with what is to become of the records there are.
+    Later(Box<Course<'a>>),
+    /// The record that would go into the archive, or come back from it, is pinned, or a root record, which is left alone altogether
+    /// (ruling 77).
+    Stays(Box<Draft>),
     Review(Box<ReviewItem>, Vec<Wait>),
-    /// The root record is left alone altogether (ruling 77).
-    Exempt(&'a Linked),
     /// The record still to be made lacks a mandatory field.
     Failed(Box<Draft>),
 }
@@ -605,7 +668,7 @@ pub(crate) fn taken(
     (review_item(user, Some(won.compiled.rule.id.clone()), kind, unclear), waits)
 }
 
-fn records(user: &UserFacts) -> Vec<model::PersonId> {
+fn records(user: &UserFacts) -> Vec<PersonId> {
     live(user).map(|l| l.person.id).collect()
 }
 
@@ -616,13 +679,17 @@ pub(crate) fn wait(user: &UserFacts, cause: Cause, verb: Verb, until: i64, draft
     draft.reasons.push(reason);
 }
 
+/// What is said of a record that is left alone because it is the root's.
+pub(crate) fn exempt(user: &UserFacts, person: &Person) -> Box<Draft> {
+    let mut draft = Box::<Draft>::default();
+    draft.reasons.push(Reason::Exempt);
+    let detail = format!("{} is the root user and exempt from any access change.", person.display_name());
+    draft.report(user, None, ReportWhy::Exempt, detail);
+    draft
+}
+
 fn report_exempt(decision: &mut Decision, user: &UserFacts, linked: &Linked) {
-    decision.reasons.push(Reason::Exempt);
-    decision.reports.push(plan::Report {
-        user: user.key,
-        source_id: user.id.clone(),
-        field: None,
-        why: ReportWhy::Exempt,
-        detail: format!("{} is the root user and exempt from any access change.", linked.person.display_name()),
-    });
+    let said = exempt(user, &linked.person);
+    decision.reasons.extend(said.reasons);
+    decision.reports.extend(said.reports);
 }

@@ -11,7 +11,7 @@ use model::plan::{NewSite, Report, ReportWhy};
 use model::policy::{Derived, Mapping, Overwrite, Policy, Rule, Source};
 use model::reason::{KeptBecause, Reason};
 use model::records::Person;
-use model::{Field, Fields, Kind, Value};
+use model::{Field, Fields, Kind, Status, Value};
 
 /// The mappings of one kind, made ready.
 #[derive(Debug)]
@@ -142,6 +142,14 @@ impl Draft {
         self.fault |= other.fault;
         self.new_site = self.new_site.take().or(other.new_site);
         self.pinned.append(&mut other.pinned);
+    }
+
+    /// What is said of a record whose status is pinned and would become this: nothing else of it is written.
+    pub(crate) fn pinned_status(user: &UserFacts, person: &Person, status: Status) -> Box<Self> {
+        let mut draft = Box::<Self>::default();
+        draft.put(Some(person), &Field::STATUS, Value::from(status.as_str()));
+        draft.report_pinned(user);
+        draft
     }
 
     pub(crate) fn kept(&mut self, field: &Field, because: KeptBecause) {

@@ -15,6 +15,8 @@ use std::fmt::Write;
 struct Made {
     policy: usize,
     kind: usize,
+    /// What becomes of a record whose kind the rules do not want any more.
+    turn: usize,
     collision: bool,
     /// Managers, sites from values, roles and boards by group, and one more matching key.
     rich: bool,
@@ -49,6 +51,8 @@ struct MadeRecord {
     status: usize,
     by_sync: bool,
     root: bool,
+    pinned: bool,
+    tickets: bool,
     user: Option<usize>,
 }
 
@@ -75,9 +79,10 @@ fn record() -> impl Strategy<Value = MadeRecord> {
     let place = (any::<bool>(), 0..2usize);
     let keys =
         (0..6usize, prop::option::weighted(0.2, 0..6usize), prop::option::of(0..6usize), prop::option::weighted(0.3, 0..3usize));
-    let state = (prop_oneof![6 => Just(0usize), 2 => Just(1), 1 => Just(2)], any::<bool>(), prop::bool::weighted(0.1));
+    let rare = || prop::bool::weighted(0.1);
+    let state = (prop_oneof![6 => Just(0usize), 2 => Just(1), 2 => Just(2)], any::<bool>(), rare(), rare(), rare());
     (place, keys, state, prop::option::weighted(0.6, 0..8usize)).prop_map(
-        |((agent, client), (email, more, username, number), (status, by_sync, root), user)| MadeRecord {
+        |((agent, client), (email, more, username, number), (status, by_sync, root, pinned, tickets), user)| MadeRecord {
             agent,
             client,
             email,
@@ -87,6 +92,8 @@ fn record() -> impl Strategy<Value = MadeRecord> {
             status,
             by_sync,
             root,
+            pinned,
+            tickets,
             user,
         },
     )
@@ -96,10 +103,11 @@ fn made() -> impl Strategy<Value = Made> {
     let world = (prop::collection::vec(user(), 1..8), prop::collection::vec(record(), 0..8));
     let later = prop::collection::vec((0..9usize, user()), 0..6);
     let gone = prop::collection::btree_set(0..8usize, 0..3);
-    (0..3usize, 0..3usize, any::<[bool; 2]>(), world, later, gone).prop_map(
-        |(policy, kind, [collision, rich], (users, records), later, gone)| Made {
+    ((0..3usize, 0..3usize, 0..TURNS.len()), any::<[bool; 2]>(), world, later, gone).prop_map(
+        |((policy, kind, turn), [collision, rich], (users, records), later, gone)| Made {
             policy,
             kind,
+            turn,
             collision,
             rich,
             users,
@@ -111,6 +119,7 @@ fn made() -> impl Strategy<Value = Made> {
 }
 
 const KINDS: [&str; 3] = ["agent", "contact", "agent_and_contact"];
+const TURNS: [&str; 3] = ["archive_and_recreate", "both", "review"];
 const CITIES: [&str; 4] = ["Leeds", "LEEDS", "York", "null"];
 const NAMES: [&str; 4] = ["Byron", "Stone", "Reed", "Hill"];
 
@@ -131,12 +140,13 @@ fn user_yaml(id: usize, u: &MadeUser) -> String {
 }
 
 impl Made {
-    /// The world as a scenario file of two steps: as it is, and after later changes in Entra.
+    /// The world as a scenario file of three steps: as it is, after later changes in Entra, and with the groups as they were first.
     fn scenario(&self) -> Scenario {
         let preset = ["bms", "alga", "msp"][self.policy];
         let collision = if self.collision { "append_domain" } else { "review" };
         let mut text = format!("name: made\npolicy:\n  preset: {preset}\n  scope: {{ licensed_only: false, require: [] }}\n");
         let _ = writeln!(text, "  username: {{ on_collision: {collision} }}");
+        let _ = writeln!(text, "  lifecycle: {{ on_kind_change: {} }}", TURNS[self.turn]);
         let _ = writeln!(
             text,
             "  rules:\n    - {{ id: a, order: 1, when: {{ groups: [g-0] }}, then: {{ kind: {}, role: x }} }}",
@@ -188,9 +198,17 @@ impl Made {
                 let _ = write!(text, ", employee_id: {number}");
             }
             let _ = write!(text, ", status: {}, root: {}", ["active", "inactive", "archived"][r.status], r.root);
-            if let Some(user) = r.user.filter(|u| r.status != 2 && linked.insert((*u, r.agent))) {
+            if r.pinned {
+                text.push_str(", pinned: [status, username]");
+            }
+            if r.tickets {
+                text.push_str(", tickets: 1");
+            }
+            // Of a kind a user has one live record, and what sync put into the archive beside it.
+            let is_tied = |user: &usize| if r.status == 2 { r.by_sync } else { linked.insert((*user, r.agent)) };
+            if let Some(user) = r.user.filter(is_tied) {
                 let _ = write!(text, ", linked_to: u-{user}");
-                if r.by_sync && r.status == 1 {
+                if r.by_sync && r.status != 0 {
                     text.push_str(", deactivated_by: sync");
                 }
             }
@@ -203,19 +221,31 @@ impl Made {
         let _ = writeln!(text, "      groups: [ {{ id: g-0, members: [{}] }} ]", members(0, &later));
         let gone: Vec<String> = self.gone.iter().filter(|g| !later.contains_key(g)).map(|g| format!("u-{g}")).collect();
         let _ = writeln!(text, "      delete: [{}]\n    expect: {{ held: false }}", gone.join(", "));
+        let everybody = (0..9).map(|id| format!("u-{id}")).collect::<Vec<_>>().join(", ");
+        let (a, b) = (members(0, &last), members(1, &last));
+        let _ = writeln!(text, "  - entra:\n      remove_members: {{ g-0: [{everybody}], g-1: [{everybody}] }}");
+        let _ = writeln!(
+            text,
+            "      groups: [ {{ id: g-0, members: [{a}] }}, {{ id: g-1, members: [{b}] }} ]\n    expect: {{ held: false }}"
+        );
         let mut scenarios = policy::scenario::parse("made.yaml", &text).unwrap_or_else(|f| panic!("{f:?}\n{text}"));
         scenarios.remove(0)
     }
 }
 
-/// The world before the first step, and before the second one with the first applied: states in which anything can be true.
+/// The world before each step, with those before it applied: states in which anything can be true.
 fn worlds(made: &Made) -> Vec<World> {
     let scenario = made.scenario();
     let first = World::new(&scenario);
-    let mut second = first.clone();
-    plan_and_apply(&mut second);
-    second.change(&scenario.steps[1].entra);
-    vec![first, second]
+    let after = |world: &World, step: usize| {
+        let mut world = world.clone();
+        plan_and_apply(&mut world);
+        world.change(&scenario.steps[step].entra);
+        world
+    };
+    let second = after(&first, 1);
+    let third = after(&second, 2);
+    vec![first, second, third]
 }
 
 fn plan(world: &mut World, run: RunKind) -> Planned {
@@ -232,8 +262,11 @@ fn changes(planned: &Planned) -> Vec<String> {
     planned.pending.changes.iter().map(|c| format!("{c:?}")).collect()
 }
 
+/// As many as cost some seconds; `PROPTEST_CASES` asks for more.
+const CASES: u32 = 300;
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(CASES), ..ProptestConfig::default() })]
 
     #[test]
     fn planning_again_after_applying_yields_nothing(made in made()) {

@@ -88,7 +88,7 @@ impl ScopeCheck {
     }
 
     /// Whether one of the user's licences counts; none when the source cannot tell licences (rulings 96 and 106).
-    fn licensed(&self, user: &Attributes) -> Option<bool> {
+    pub(crate) fn licensed(&self, user: &Attributes) -> Option<bool> {
         let skus = self.skus.as_ref()?;
         let assigned = user.get("assignedLicenses").as_array().map(Vec::as_slice).unwrap_or_default();
         Some(assigned.iter().any(|licence| self.counts(licence, skus)))

@@ -30,6 +30,9 @@ pub(crate) enum Part<'a> {
     Failed(Box<Draft>),
     /// The policy leaves users without a match out.
     Skip(Vec<Reason>),
+    /// The archived record that would come back is pinned, or has become a root record: it stays, nothing is made in its place, and
+    /// that is said.
+    Stays(Box<Draft>),
 }
 
 /// A record to be linked or created, decided but not yet claimed.
@@ -105,6 +108,11 @@ impl Planner {
                 }
                 Part::Failed(draft) => {
                     decision.standing.outcome = Outcome::Failed;
+                    decision.reasons.extend(draft.reasons);
+                    decision.reports = draft.reports;
+                    return decision;
+                }
+                Part::Stays(draft) => {
                     decision.reasons.extend(draft.reasons);
                     decision.reports = draft.reports;
                     return decision;

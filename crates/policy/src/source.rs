@@ -14,6 +14,9 @@ const LISTS: [&str; 5] = ["assignedLicenses", "businessPhones", "imAddresses", "
 /// Attributes that hold an object.
 const OBJECTS: [&str; 2] = ["employeeOrgData", "onPremisesExtensionAttributes"];
 
+/// Attributes that are true or false.
+pub(crate) const TRUTHS: [&str; 2] = ["accountEnabled", "onPremisesSyncEnabled"];
+
 /// The dates of sign-ins that are read (ruling 107).
 const SIGN_IN_PARTS: [&str; 3] = ["lastSignInDateTime", "lastNonInteractiveSignInDateTime", "lastSuccessfulSignInDateTime"];
 
@@ -87,6 +90,13 @@ pub(crate) fn text_source(node: &Node, what: &str, faults: &mut Faults) -> Optio
         return None;
     };
     let (source, yields) = named(written).map_err(|why| faults.add(&node.at, format!("{what}: {why}"))).ok()?;
+    if yields == Yields::Truth {
+        faults.add(
+            &node.at,
+            format!("{what}: {written} is true or false, which names nothing; name a text, or write one for each: {written} ? \"A\" : \"B\""),
+        );
+        return None;
+    }
     if yields == Yields::Many || source == Source::Manager || source.is_sign_in() {
         faults.add(&node.at, format!("{what}: {written} is not one text; name another source, such as officeLocation"));
         return None;
@@ -109,8 +119,12 @@ fn named(written: &str) -> Result<(Source, Yields), String> {
         return Ok((Source::Expression(compiled.0), compiled.1));
     }
     let steps = path(written)?;
-    let whole = matches!(steps.as_slice(), [Step::Name(name)] if LISTS.contains(&name.as_str()));
-    Ok((Source::Attribute(steps), if whole { Yields::Many } else { Yields::One }))
+    let yields = match steps.as_slice() {
+        [Step::Name(name)] if LISTS.contains(&name.as_str()) => Yields::Many,
+        [Step::Name(name)] if TRUTHS.contains(&name.as_str()) => Yields::Truth,
+        _ => Yields::One,
+    };
+    Ok((Source::Attribute(steps), yields))
 }
 
 /// `name`, `name[0]`, `name.part`.

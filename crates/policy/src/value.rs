@@ -3,7 +3,7 @@
 use crate::document::{Data, Node};
 use crate::fault::Faults;
 use crate::reader;
-use model::policy::Percent;
+use model::policy::{LicenceType, Percent};
 use model::{Field, Value, address, text};
 use std::collections::BTreeMap;
 
@@ -114,6 +114,9 @@ pub(crate) fn limits() -> BTreeMap<Field, usize> {
     .into()
 }
 
+/// What a new agent's licence type can be. A default that changes nothing is one that is left out.
+const LICENCES: [(&str, LicenceType); 2] = [("named", LicenceType::Named), ("concurrent", LicenceType::Concurrent)];
+
 /// A default for a field: a value the field takes, or nothing when null is written.
 pub(crate) fn default(node: &Node, field: &Field, what: &str, faults: &mut Faults) -> Option<Value> {
     match &node.data {
@@ -128,6 +131,10 @@ pub(crate) fn default(node: &Node, field: &Field, what: &str, faults: &mut Fault
                 fits(item, field, what, faults);
             }
             Some(node.to_json())
+        }
+        _ if *field == Field::LICENCE_TYPE => {
+            let word = reader::word(node, what, &LICENCES, faults)?;
+            Some(Value::from(word.as_str()))
         }
         _ if Field::STANDARD.contains(&field.as_str()) => {
             let text = reader::text(node, what, faults)?;

@@ -110,6 +110,43 @@ fn settings_after_the_rule_say_what_they_take() {
         "fields: { licence_type: { default: named } }",
         "p.yaml:1:11: only agents have a licence type; write it under fields.agent",
     );
+    one(
+        &rule("name: x").replace("kind: contact", "kind: contact, defaults: { licence_type: named }"),
+        "p.yaml:2:69: rule \"r\" makes contacts, and only agents have a licence type; take its default out",
+    );
+}
+
+#[test]
+fn ruling_43_a_default_licence_type_is_one_of_those_there_are() {
+    for (written, said) in
+        [("name", "\"name\"; did you mean named?"), ("no_change", "\"no_change\""), ("7", "7"), ("[named]", "a list")]
+    {
+        one(
+            &format!("fields: {{ agent: {{ licence_type: {{ default: {written} }} }} }}"),
+            &format!("p.yaml:1:45: the default of licence_type must be named or concurrent, not {said}"),
+        );
+        one(
+            &rule("name: x").replace("kind: contact", &format!("kind: agent, defaults: {{ licence_type: {written} }}")),
+            &format!("p.yaml:2:81: the default of licence_type must be named or concurrent, not {said}"),
+        );
+    }
+}
+
+#[test]
+fn req_r04_what_names_a_site_is_a_text() {
+    for (written, column) in [("accountEnabled", 68), ("'department == \"Sales\"'", 68), ("'!onPremisesSyncEnabled'", 68)] {
+        let text = rule("name: x").replace("kind: contact", &format!("kind: contact, site_from: {written}"));
+        let said = written.trim_matches('\'');
+        one(
+            &text,
+            &format!(
+                "p.yaml:2:{column}: site_from: {said} is true or false, which names nothing; name a text, or write one for each: {said} ? \"A\" : \"B\""
+            ),
+        );
+    }
+    let chosen =
+        rule("name: x").replace("kind: contact", "kind: contact, site_from: 'department == \"Sales\" ? \"Leeds\" : city'");
+    assert_eq!(faults(&chosen), [""; 0]);
 }
 
 #[test]

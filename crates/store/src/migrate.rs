@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_fleet.sql"),
     include_str!("../migrations/0005_rules.sql"),
     include_str!("../migrations/0006_passes.sql"),
+    include_str!("../migrations/0007_grounds.sql"),
 ];
 
 /// The newest schema this program knows.

@@ -4,9 +4,10 @@ use crate::db::{Row, Tx};
 use crate::error::{Result, StoreError};
 use crate::lease::Lease;
 use crate::{Store, Writing, values};
+use model::attributes::Hash;
 use model::plan::{Hold, Weights};
 use model::run::{Counts, RunKind, RunState};
-use model::{RunId, TenantKey, Value};
+use model::{RunId, TenantKey, UserKey, Value};
 
 /// A run as it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +90,8 @@ pub enum RunVerdict<'a> {
     Reject {
         /// Why, for whoever looks at it later.
         reason: &'a str,
+        /// What the planner says the removals of its users hang on (`Planner::grounds`).
+        grounds: &'a [(UserKey, Hash)],
     },
 }
 
@@ -254,13 +257,13 @@ impl Store {
         let change = RunChange { decided_by: Some(by.to_owned()), ..RunChange::default() };
         let (action, to, detail) = match verdict {
             RunVerdict::Approve => ("run.approve", RunState::Applying, serde_json::json!({ "hash": seen_hash })),
-            RunVerdict::Reject { reason } => {
+            RunVerdict::Reject { reason, .. } => {
                 ("run.reject", RunState::Rejected, serde_json::json!({ "hash": seen_hash, "reason": reason }))
             }
         };
         transition(&mut tx, id, from, to, change, now).await?;
-        if to == RunState::Rejected {
-            crate::plan::remember_rejection(&mut tx, id, now).await?;
+        if let RunVerdict::Reject { grounds, .. } = verdict {
+            crate::plan::remember_rejection(&mut tx, id, grounds, now).await?;
         }
         crate::audit::append(&mut tx, by, action, &id.to_string(), &detail, now).await?;
         tx.commit().await

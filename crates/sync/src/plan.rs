@@ -9,11 +9,12 @@ use crate::error::{Error, Result};
 use crate::hash::PlanHash;
 use crate::keeping::Keeping;
 use checker::{Checker, PlanFacts};
+use model::attributes::Hash;
 use model::facts::{Answers, TenantFacts, UserFacts};
 use model::plan::{ClientFound, Hold, LostGroup, Weights};
 use model::policy::{ClientRef, GroupRef, Policy};
 use model::run::{RunKind, RunState};
-use model::{ClientId, GroupKey, SourceId, TenantKey, UserKey, text};
+use model::{ClientId, GroupKey, RunId, SourceId, TenantKey, UserKey, text};
 use planner::{Batch, Claims, Planner, guard};
 use sources::Select;
 use std::collections::{HashMap, HashSet};
@@ -56,13 +57,14 @@ impl Job {
     pub(crate) async fn plan(&mut self, loaded: &policy::Loaded) -> Result<Planned> {
         let facts = self.tenant_facts(loaded).await?;
         let spares = !facts.spared.is_empty();
-        let planner = Planner::new(&loaded.policy, &loaded.digest, facts);
+        let mut planner = Planner::new(&loaded.policy, &loaded.digest, facts);
         self.store.keep_keys(&planner.key_fields()).await?;
         if self.kind != RunKind::Review {
-            if !spares {
+            self.touch(&planner).await?;
+            if !spares || self.has_lapsed(&planner).await? {
+                planner.spare_nobody();
                 self.store.touch_lapsed(&self.lease).await?;
             }
-            self.touch(&planner).await?;
         }
         let seq = self.store.begin_plan(&self.lease, self.run, self.engine.now()).await?;
         if self.kind == RunKind::Review {
@@ -142,7 +144,7 @@ impl Job {
     /// Decides one batch and stores what was decided.
     async fn decide(&mut self, pass: &mut Passes<'_>, which: Pass, batch: Vec<UserFacts>) -> Result<()> {
         let looked = pass.planner.batch(&batch);
-        let answers = answers(&self.store, self.tenant.key, &looked).await?;
+        let answers = answers(&self.store, self.tenant.key, &looked, &pass.claims).await?;
         let decisions = looked.decide(&answers, &mut pass.claims);
         if which == Pass::Again {
             pass.hash.forget_users(batch.iter().map(|user| user.key));
@@ -160,6 +162,16 @@ impl Job {
         }
         let progress = self.tell(RunState::Planning, pass.done, Some(pass.of));
         pass.keeping.keep(which, decisions, self.engine.now(), progress).await
+    }
+
+    /// Whether a rejected removal has lost its grounds: its user came into a group or left one, say.
+    async fn has_lapsed(&self, planner: &Planner) -> Result<bool> {
+        let tenant = self.tenant.key;
+        let rejected: HashMap<UserKey, Hash> = self.store.rejected_due(tenant).await?.into_iter().collect();
+        Ok(grounds_of(&self.store, tenant, planner, rejected.keys().copied().collect())
+            .await?
+            .iter()
+            .any(|(user, now)| rejected.get(user).is_some_and(|then| then != now)))
     }
 
     /// Who is due beside those whom the read itself touched.
@@ -237,14 +249,36 @@ impl Job {
     }
 }
 
-/// What the planner asks about these users, answered.
-pub(crate) async fn answers(store: &Store, tenant: TenantKey, users: &Batch<'_>) -> Result<Answers> {
+/// What the planner asks about these users, answered. `claims` are those they are decided with.
+pub(crate) async fn answers(store: &Store, tenant: TenantKey, users: &Batch<'_>, claims: &Claims) -> Result<Answers> {
     let mut answers = store.answer(tenant, &users.questions()).await?;
     for round in 0.. {
-        let Some(more) = users.further(&answers, round) else { break };
+        let Some(more) = users.further(&answers, claims, round) else { break };
         answers.extend(store.answer(tenant, &more).await?);
     }
     Ok(answers)
+}
+
+/// What the removals of a plan hang on: kept with a rejection, which stands for as long (ruling 111).
+pub(crate) async fn grounds(engine: &Engine, tenant: TenantKey, run: RunId) -> Result<Vec<(UserKey, Hash)>> {
+    let store = engine.store();
+    let users = store.removed_users(run).await?;
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (loaded, _) = engine.effective_policy(tenant).await?;
+    let facts = tenant_facts(engine, &store.tenant(tenant).await?, &loaded, RunKind::Delta).await?;
+    grounds_of(store, tenant, &Planner::new(&loaded.policy, &loaded.digest, facts), users).await
+}
+
+async fn grounds_of(store: &Store, tenant: TenantKey, planner: &Planner, users: Vec<UserKey>) -> Result<Vec<(UserKey, Hash)>> {
+    let relevant: HashSet<GroupKey> = planner.relevant_groups().collect();
+    let mut grounds = Vec::with_capacity(users.len());
+    for users in users.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX)) {
+        let facts = store.facts_of(tenant, users, &relevant).await?;
+        grounds.extend(facts.iter().map(|user| (user.key, planner.grounds(user))));
+    }
+    Ok(grounds)
 }
 
 /// What is the same for every user of a tenant, as the store has it now.

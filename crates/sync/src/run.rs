@@ -512,7 +512,8 @@ impl Engine {
 
     async fn reject_held(&self, lease: &Lease, run: RunId, hash: &str, reason: &str, actor: &Actor) -> Result<()> {
         let stored = self.waiting(run, hash, "rejected").await?;
-        let (verdict, by) = (RunVerdict::Reject { reason }, actor.to_string());
+        let grounds = crate::plan::grounds(self, stored.tenant, run).await?;
+        let (verdict, by) = (RunVerdict::Reject { reason, grounds: &grounds }, actor.to_string());
         self.store().decide_run(run, stored.state, verdict, hash, &by, self.now()).await?;
         if is_revert(&stored) || stored.kind == RunKind::Review {
             return Ok(());

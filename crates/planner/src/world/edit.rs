@@ -4,6 +4,7 @@ use super::World;
 use super::judge::Failure;
 use super::plan::Index;
 use super::records::{Client, Row, Site};
+use crate::Claims;
 use model::plan::LinkState;
 use model::records::Deactivated;
 use model::{ClientId, Kind, PersonId, SiteId, SourceId, Status};
@@ -159,7 +160,7 @@ impl World {
         let mut states = Vec::with_capacity(links.len());
         for (person, user, by_sync) in links {
             let (Some(facts), Some(row)) = (self.facts(user, &planner), self.psa.people.get(person)) else { continue };
-            let answers = index.all(&planner.batch(std::slice::from_ref(&facts)));
+            let answers = index.all(&planner.batch(std::slice::from_ref(&facts)), &Claims::default());
             states.push((*person, facts.key, user, planner.adopt(&facts, &row.person, *by_sync, &answers)));
         }
         for (person, key, user, state) in states {

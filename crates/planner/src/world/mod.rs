@@ -104,8 +104,8 @@ pub(crate) struct World {
     pub(crate) reviews: BTreeMap<UserKey, ReviewItem>,
     /// Users whose item a person dismissed: they stay out.
     pub(crate) dismissed: BTreeSet<UserKey>,
-    /// What people chose, user by user.
-    pub(crate) resolutions: BTreeMap<UserKey, Resolution>,
+    /// What people chose, user by user: at most one choice for each kind of record.
+    pub(crate) resolutions: BTreeMap<UserKey, Vec<Chosen>>,
     /// Removals of records, newest last.
     pub(crate) ledger: Vec<Removal>,
     /// The plan that waits for a person.
@@ -114,6 +114,14 @@ pub(crate) struct World {
     pub(crate) rejected: Option<BTreeMap<UserKey, plan::Inputs>>,
     /// What the last applied run saw.
     pub(crate) seen: Seen,
+}
+
+/// A person's choice.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Chosen {
+    pub(crate) resolution: Resolution,
+    /// It is told again at every plan, once it is acted on.
+    pub(crate) stays: bool,
 }
 
 /// A removal in the ledger.
@@ -223,7 +231,8 @@ impl World {
     fn reject(&mut self, plan: &Pending) {
         let users: HashSet<UserKey> = plan.changes.iter().filter(|c| c.effects.removal).map(|c| c.user).collect();
         let mut rejected = self.rejected.take().unwrap_or_default();
-        rejected.extend(users.iter().filter_map(|user| Some((*user, self.inputs(*user)?))));
+        let planner = self.planner(RunKind::Full);
+        rejected.extend(users.iter().filter_map(|user| Some((*user, self.inputs(*user, &planner)?))));
         self.rejected = Some(rejected);
         self.seen = self.look();
     }

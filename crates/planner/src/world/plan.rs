@@ -57,7 +57,7 @@ pub(crate) struct Inputs {
     digest: String,
     change_hash: Hash,
     presence: Presence,
-    groups: Vec<GroupKey>,
+    grounds: Hash,
     /// The user's records, as they were when the removal was decided or as sync itself left them since.
     pub(super) records: Vec<(PersonId, i64)>,
 }
@@ -65,8 +65,8 @@ pub(crate) struct Inputs {
 impl World {
     /// Plans for everyone: a delta run decides the same as a full one, but for drift and missing users.
     pub(super) fn plan(&mut self, run: RunKind, first: bool, absentees: i64) -> Planned {
-        self.forget_rejection();
-        let planner = self.planner(run);
+        let mut planner = self.planner(run);
+        self.forget_rejection(&mut planner);
         let order: Vec<SourceId> = self.directory.users.keys().cloned().collect();
         let Decided { linked: mut decisions, unlinked, users, answers } = self.decide(&planner, &order, BATCH);
         decisions.extend(unlinked);
@@ -112,7 +112,7 @@ impl World {
             let mut decisions = Vec::with_capacity(users.len());
             for users in users.chunks(batch.max(1)) {
                 let looked = planner.batch(users);
-                let answers = index.all(&looked);
+                let answers = index.all(&looked, claims);
                 decisions.extend(looked.decide(&answers, claims));
                 all.extend(answers);
             }
@@ -144,7 +144,7 @@ impl World {
 
     /// What the planner asks about some users, answered.
     pub(super) fn answers(&self, planner: &Planner, users: &[UserFacts]) -> Answers {
-        Index::of(self, &planner.key_fields()).all(&planner.batch(users))
+        Index::of(self, &planner.key_fields()).all(&planner.batch(users), &Claims::default())
     }
 
     /// The policy made ready for what the directory holds now.
@@ -204,7 +204,7 @@ impl World {
             groups: self.groups_of(id).filter(|g| planner.is_relevant(*g)).collect(),
             links: self.psa.of_user(user.key).filter_map(super::records::Row::linked).collect(),
             review,
-            resolutions: self.resolutions.get(&user.key).copied().into_iter().collect(),
+            resolutions: self.resolutions.get(&user.key).into_iter().flatten().map(|c| c.resolution).collect(),
         })
     }
 
@@ -213,24 +213,26 @@ impl World {
     }
 
     /// What a user's removal is decided from.
-    pub(super) fn inputs(&self, key: UserKey) -> Option<Inputs> {
+    pub(super) fn inputs(&self, key: UserKey, planner: &Planner) -> Option<Inputs> {
         let (id, user) = self.directory.by_key(key)?;
+        let facts = self.facts(id, planner)?;
         Some(Inputs {
             digest: self.policy.digest.clone(),
-            change_hash: user.attributes.change_hash(),
+            change_hash: facts.change_hash,
             presence: user.presence,
-            groups: self.groups_of(id).collect(),
+            grounds: planner.grounds(&facts),
             records: self.psa.of_user(key).map(|r| (r.person.id, r.person.version)).collect(),
         })
     }
 
     /// A rejection is for the removal set as a whole: once one of its inputs has changed, all of it is planned again.
-    fn forget_rejection(&mut self) {
+    fn forget_rejection(&mut self, planner: &mut Planner) {
         let stands = |r: &std::collections::BTreeMap<UserKey, Inputs>| {
-            r.iter().all(|(user, inputs)| self.inputs(*user).as_ref() == Some(inputs))
+            r.iter().all(|(user, inputs)| self.inputs(*user, planner).as_ref() == Some(inputs))
         };
         if !self.rejected.as_ref().is_some_and(stands) {
             self.rejected = None;
+            planner.spare_nobody();
         }
     }
 
@@ -364,10 +366,10 @@ impl Index {
     }
 
     /// Everything the planner asks about some users.
-    pub(super) fn all(&self, users: &Batch<'_>) -> Answers {
+    pub(super) fn all(&self, users: &Batch<'_>, claims: &Claims) -> Answers {
         let mut answers = self.answer(&users.questions());
         for round in 0.. {
-            let Some(more) = users.further(&answers, round) else { break };
+            let Some(more) = users.further(&answers, claims, round) else { break };
             answers.extend(self.answer(&more));
         }
         answers

@@ -2,13 +2,21 @@
 
 use super::judge::Failure;
 use super::plan::{Decided, Planned};
-use super::{Look, World};
+use super::{Chosen, Look, World};
 use crate::guard;
 use model::UserKey;
 use model::facts::{Choice, Resolution};
-use model::plan::Outcome;
+use model::plan::{Outcome, ReviewItem};
 use model::run::RunKind;
 use policy::scenario::{Action, Resolve};
+
+/// What an answer comes to.
+enum Answered {
+    /// This is written.
+    Written(Box<Planned>),
+    /// Nothing yet: this is asked about the user's other record.
+    AskedAnew(Box<ReviewItem>),
+}
 
 impl World {
     /// Carries out a step's answers, in order.
@@ -22,7 +30,10 @@ impl World {
         let key = self.directory.users.get(&one.user).map(|u| u.key).ok_or_else(no_item)?;
         let is_asked = self.reviews.contains_key(&key);
         match &one.action {
-            Action::Dismiss if is_asked && self.dismissed.insert(key) => Ok(()),
+            Action::Dismiss if is_asked && self.dismissed.insert(key) => {
+                self.resolutions.remove(&key);
+                Ok(())
+            }
             Action::Dismiss => Err(no_item()),
             Action::Reopen if self.dismissed.remove(&key) || self.resolutions.remove(&key).is_some() => Ok(()),
             Action::Reopen => Err(format!("{} has no item that was dismissed or resolved", one.user)),
@@ -34,24 +45,32 @@ impl World {
         }
     }
 
-    /// One user's plan, with what a person chose.
+    /// One user's plan, with what a person chose. Where the other one of their two records is asked about now, the choice is kept, and
+    /// both are written once that is answered too (ruling 45).
     fn choose(&mut self, key: UserKey, one: &Resolve, choice: Choice, look: Look<'_>) -> Result<(), String> {
         let item = self.reviews.get(&key).ok_or_else(|| format!("nothing is asked about {}", one.user))?;
         let (resolution, why) = (Resolution { kind: item.kind, choice }, item.why);
-        let before = self.resolutions.insert(key, resolution);
+        let record = match choice {
+            Choice::Link(record) => self.psa.people.get(&record).map(|r| r.person.kind),
+            Choice::Create => None,
+        };
+        let before = self.resolutions.get(&key).cloned();
         let dismissed = self.dismissed.remove(&key);
-        let planned = self.plan_one(one, look);
-        match planned {
-            Ok(planned) => {
+        let chosen = self.resolutions.entry(key).or_default();
+        chosen.retain(|c| c.resolution.kind != resolution.kind);
+        chosen.push(Chosen { resolution, stays: resolution.holds(why, record) });
+        match self.plan_one(one, look) {
+            Ok(Answered::Written(planned)) => {
                 self.write_plan(&planned.pending, false);
                 self.reviews.remove(&key);
-                let record = match choice {
-                    Choice::Link(record) => self.psa.people.get(&record).map(|r| r.person.kind),
-                    Choice::Create => None,
-                };
-                if !resolution.holds(why, record) {
-                    self.resolutions.remove(&key);
+                if let Some(chosen) = self.resolutions.get_mut(&key) {
+                    chosen.retain(|c| c.stays);
                 }
+                self.resolutions.retain(|_, chosen| !chosen.is_empty());
+                Ok(())
+            }
+            Ok(Answered::AskedAnew(item)) => {
+                self.reviews.insert(key, *item);
                 Ok(())
             }
             Err(why) => {
@@ -67,7 +86,7 @@ impl World {
         }
     }
 
-    fn plan_one(&self, one: &Resolve, look: Look<'_>) -> Result<Planned, String> {
+    fn plan_one(&self, one: &Resolve, look: Look<'_>) -> Result<Answered, String> {
         let planner = self.planner(RunKind::Review);
         let facts = self.facts(&one.user, &planner).ok_or_else(|| format!("there is no user {}", one.user))?;
         let answers = self.answers(&planner, std::slice::from_ref(&facts));
@@ -78,6 +97,9 @@ impl World {
         let decisions: Vec<_> = linked.into_iter().chain(unlinked).collect();
         let stuck = decisions.iter().find(|d| d.standing.outcome != Outcome::Synced);
         if let Some(stuck) = stuck {
+            if let Some(item) = stuck.review.as_ref().filter(|item| facts.chosen(item.kind).is_none()) {
+                return Ok(Answered::AskedAnew(Box::new(item.clone())));
+            }
             let reports = stuck.reports.iter().map(|r| r.detail.clone());
             let why: Vec<String> = stuck.reasons.iter().map(ToString::to_string).chain(reports).collect();
             return Err(format!("{} cannot be resolved like this: {}", one.user, why.join(" ")));
@@ -90,7 +112,7 @@ impl World {
         }
         let holds = guard::weigh(&self.policy.policy.guard, &planned.weights);
         match holds.first() {
-            None => Ok(planned),
+            None => Ok(Answered::Written(Box::new(planned))),
             Some(hold) => Err(format!("the guard holds this: {hold}")),
         }
     }

@@ -38,6 +38,8 @@ pub enum Use {
 pub enum Yields {
     /// One value, or none.
     One,
+    /// True or false, or nothing: no text that could name anything.
+    Truth,
     /// A list of values.
     Many,
 }
@@ -81,6 +83,7 @@ pub fn compile(text: &str, used: Use) -> Result<(Expression, Yields), BadExpress
             return Err(BadExpression { character: 1, message });
         }
         (Use::Value, Type::List(_)) => Yields::Many,
+        (Use::Value, Type::Bool) => Yields::Truth,
         (Use::Value, Type::Object(_)) => {
             return Err(BadExpression {
                 character: 1,

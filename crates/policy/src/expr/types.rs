@@ -1,6 +1,6 @@
 //! What a value can be, as far as it is known before any user is seen. Every value can also be null, because every attribute can.
 
-use crate::source::{is_attribute, is_extension};
+use crate::source::{TRUTHS, is_attribute, is_extension};
 use std::fmt;
 
 /// A type.
@@ -60,7 +60,7 @@ impl Type {
     pub(super) fn of_attribute(name: &str) -> Option<Self> {
         let texts = || Type::List(Box::new(Type::Text));
         Some(match name {
-            "accountEnabled" | "onPremisesSyncEnabled" => Type::Bool,
+            name if TRUTHS.contains(&name) => Type::Bool,
             "assignedLicenses" => Type::List(Box::new(Type::Object(Object::Licence))),
             "businessPhones" | "imAddresses" | "otherMails" | "proxyAddresses" => texts(),
             "employeeOrgData" => Type::Object(Object::Organisation),

@@ -105,7 +105,7 @@ fn then(node: &Node, rule: &str, faults: &mut Faults) -> Option<Then> {
     let kind = required(node, "kind", &format!("then of {rule}"), faults).and_then(|n| word(n, "kind", RuleKind::WORDS, faults));
     let mut reference = |key| inside(node.get(key).map(|n| id(n, key, faults).map(|id| id.as_str().to_owned())));
     let (client, site, role) = (reference("client"), reference("site"), reference("role"));
-    let defaults = node.get("defaults").map_or(Some(BTreeMap::new()), |n| defaults(n, faults));
+    let defaults = node.get("defaults").map_or(Some(BTreeMap::new()), |n| defaults(n, kind, rule, faults));
     let client = match client? {
         Some(name) if name != FROM_TENANT => ClientRef::Named(name),
         _ => ClientRef::FromTenant,
@@ -135,10 +135,14 @@ fn then(node: &Node, rule: &str, faults: &mut Faults) -> Option<Then> {
     })
 }
 
-fn defaults(node: &Node, faults: &mut Faults) -> Option<BTreeMap<Field, Value>> {
+fn defaults(node: &Node, kind: Option<RuleKind>, rule: &str, faults: &mut Faults) -> Option<BTreeMap<Field, Value>> {
     let mut read = BTreeMap::new();
     for entry in map(node, "defaults", faults)? {
         let Some(field) = fields::name(&entry.key, &entry.at, faults) else { continue };
+        if let (true, Some(RuleKind::Contact)) = (field == Field::LICENCE_TYPE, kind) {
+            faults.add(&entry.at, format!("{rule} makes contacts, and only agents have a licence type; take its default out"));
+            continue;
+        }
         if let Some(value) = value::default(&entry.value, &field, &format!("the default of {field}"), faults) {
             read.insert(field, value);
         }

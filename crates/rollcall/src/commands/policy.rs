@@ -23,7 +23,7 @@ pub enum Command {
     },
     /// Run scenarios: what Entra and the records hold, what happens, and what must follow
     Test {
-        /// Scenario files
+        /// Scenario files, and folders: of a folder every *.yaml and *.yml file in it and below it
         #[arg(required = true)]
         files: Vec<PathBuf>,
         /// Print JSON
@@ -260,9 +260,53 @@ fn scenarios(file: &Path) -> Result<Result<Vec<policy::scenario::Scenario>, Vec<
     Ok(policy::scenario::parse(&file.display().to_string(), &read(file)?))
 }
 
-fn test(files: &[PathBuf], json: bool) -> Result<()> {
+/// What is meant by files and folders: the files, and of a folder the scenario files below it, in the order of their names.
+fn files_of(meant: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in meant {
+        if path.is_dir() {
+            let before = files.len();
+            below(path, DEEPEST, &mut files)?;
+            if files.len() == before {
+                bail!(
+                    "There is no scenario file (*.yaml or *.yml) in {} or below it. Name another folder, or a file.",
+                    path.display()
+                );
+            }
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
+/// How deep folders are looked through: deeper than anybody sorts their scenarios.
+const DEEPEST: u32 = 32;
+
+fn below(folder: &Path, levels: u32, files: &mut Vec<PathBuf>) -> Result<()> {
+    let unread = || format!("The folder {} could not be read", folder.display());
+    let entries = std::fs::read_dir(folder).with_context(unread)?;
+    let mut entries = entries.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>().with_context(unread)?;
+    entries.sort();
+    for path in entries {
+        let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let is_link = path.symlink_metadata().is_ok_and(|m| m.is_symlink());
+        if path.is_dir() {
+            // What a version control system keeps beside the files is not meant, nor is what a link leads to.
+            if !is_hidden && !is_link && levels > 0 {
+                below(&path, levels - 1, files)?;
+            }
+        } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn test(meant: &[PathBuf], json: bool) -> Result<()> {
+    let files = files_of(meant)?;
     let (mut passed, mut failed, mut results) = (0_u32, 0_u32, Vec::new());
-    for file in files {
+    for file in &files {
         let scenarios = match scenarios(file)? {
             Ok(scenarios) => scenarios,
             Err(faults) => {
@@ -295,7 +339,8 @@ fn test(files: &[PathBuf], json: bool) -> Result<()> {
     if json {
         print::json(&serde_json::json!({ "passed": passed, "failed": failed, "scenarios": results }))?;
     } else {
-        println!("{passed} passed, {failed} failed");
+        let of = if files.len() > 1 { format!(" ({} files)", files.len()) } else { String::new() };
+        println!("{passed} passed, {failed} failed{of}");
     }
     if failed == 0 { Ok(()) } else { Err(exit::Ended(exit::FAILED).into()) }
 }

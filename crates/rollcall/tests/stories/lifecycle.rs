@@ -104,3 +104,29 @@ both!(ruling_111_what_sync_writes_itself_is_no_reason_to_ask_again, EVERYONE, |s
     ensure!(again.count("deactivate") == 3, "{again:?}");
     Ok(())
 });
+
+both!(ruling_111_a_group_that_somebody_leaves_is_a_reason_to_ask_again, BY_GROUP, |s| {
+    let ids = ["ada", "bea", "cem", "dag", "eva", "fay"].iter().map(|n| s.joins(n, json!({}))).collect::<Result<Vec<_>>>()?;
+    s.group("Portal", &ids.iter().map(String::as_str).collect::<Vec<_>>())?;
+    s.group("Staff", &[&ids[5]])?;
+    s.group("Choir", &[&ids[5]])?;
+    s.synced_well(&["--yes"])?;
+    for id in &ids[..3] {
+        s.changes(id, json!({ "accountEnabled": false }))?;
+    }
+    let held = s.sync(&[])?;
+    ends(&held, 3, "held")?;
+    s.home.done(&["runs", "reject", &held.id(), "--hash", held.hash(), "--reason", "they stay"])?;
+    ensure!(s.sync(&[])?.nothing() && s.sync(&["--full"])?.nothing(), "nobody is asked again");
+    // A group that the policy does not name is none of its business.
+    s.entra(reqwest::Method::POST, "/groups/Choir/members", &json!({ "add": [ids[1]] }))?;
+    ensure!(s.sync(&[])?.nothing(), "a choir decides nothing");
+    // One of them leaves a group that it names: all are asked again.
+    s.entra(reqwest::Method::POST, "/groups/Portal/members", &json!({ "remove": [ids[1]] }))?;
+    let again = s.sync(&[])?;
+    ends(&again, 3, "held")?;
+    ensure!(again.count("deactivate") == 3, "{again:?}");
+    s.home.done(&["runs", "reject", &again.id(), "--hash", again.hash(), "--reason", "they stay all the same"])?;
+    ensure!(s.sync(&[])?.nothing() && s.sync(&["--full"])?.nothing(), "nobody is asked again");
+    Ok(())
+});

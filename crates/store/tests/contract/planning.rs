@@ -257,7 +257,7 @@ async fn ruling_111_a_rejected_set_is_spared_until_one_of_its_inputs_changes() {
         let run = world.plan(removals).await;
         let held = RunChange { plan_hash: Some("abc".into()), policy_digest: Some("digest".into()), ..RunChange::default() };
         world.store.advance_run(&world.lease, run, RunState::Planning, RunState::Held, held, NOW).await.expect("held");
-        let reject = RunVerdict::Reject { reason: "they moved house" };
+        let reject = RunVerdict::Reject { reason: "they moved house", grounds: &[] };
         world.store.decide_run(run, RunState::Held, reject, "abc", "kim", NOW).await.expect("rejected");
         let noted = world.store.audit(None, 10).await.expect("audit");
         assert_eq!((noted[0].action.as_str(), noted[0].actor.as_str()), ("run.reject", "kim"));

@@ -124,7 +124,7 @@ async fn a_choice_is_taken_back_before_it_is_written_and_a_rejected_one_is_asked
         let run = run.expect("a run");
         let held = RunChange { plan_hash: Some("abc".into()), ..RunChange::default() };
         world.store.advance_run(&world.lease, run, RunState::Queued, RunState::Held, held, NOW).await.expect("held");
-        let reject = RunVerdict::Reject { reason: "not now" };
+        let reject = RunVerdict::Reject { reason: "not now", grounds: &[] };
         world.store.decide_run(run, RunState::Held, reject, "abc", "kim", NOW).await.expect("rejected");
         let item = world.store.review(items[0]).await.expect("item");
         assert_eq!((item.state.as_str(), item.chosen.len()), ("open", 0));

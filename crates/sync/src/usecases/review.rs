@@ -581,7 +581,7 @@ impl Engine {
             }
         }
         let all: Vec<UserFacts> = users.iter().map(|(.., user)| user.clone()).collect();
-        let answers = crate::plan::answers(self.store(), tenant, &planner.batch(&all)).await?;
+        let answers = crate::plan::answers(self.store(), tenant, &planner.batch(&all), &Claims::default()).await?;
         let records = answers.records.keys().copied().collect::<Vec<_>>();
         let people = self.store().review_candidates(&records).await?;
         let say = |refusal: Refusal| match &refusal {

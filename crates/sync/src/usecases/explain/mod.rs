@@ -20,7 +20,7 @@ use model::policy::Guard;
 use model::reason::{Reason, Stage};
 use model::run::{RunKind, RunState};
 use model::{ClientId, PersonId, RuleId, SourceId, TenantKey, UserKey};
-use planner::Planner;
+use planner::{Claims, Planner};
 use policy::Loaded;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -222,7 +222,7 @@ impl Engine {
         let batch = planner.batch(users);
         let mut answers = store.answer(row.tenant, &batch.questions()).await?;
         for round in 0.. {
-            let Some(more) = batch.further(&answers, round) else { break };
+            let Some(more) = batch.further(&answers, &Claims::default(), round) else { break };
             answers.extend(store.answer(row.tenant, &more).await?);
         }
         drop(batch);
