@@ -407,10 +407,13 @@ pub struct Weights {
     pub first_plan: bool,
     /// Names of records the plan removes that stand for more than themselves; the first hundred.
     pub stands_for: Vec<String>,
+    /// What the fleet weighed beside it; none for a plan without changes, which the fleet never holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetWeights>,
 }
 
 /// What the fleet of tenants weighs beside one plan (ruling 87).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FleetWeights {
     /// How many tenants there are: one alone is no fleet.
     pub tenants: i64,

@@ -403,7 +403,7 @@ impl Source {
     }
 
     /// Adds the attributes the source names. Derived values read none but those of every user.
-    fn attributes(&self, names: &mut BTreeSet<String>) {
+    pub fn attributes(&self, names: &mut BTreeSet<String>) {
         match self {
             Source::Attribute(steps) => names.extend(steps.first().and_then(|step| match step {
                 Step::Name(name) => Some(name.clone()),

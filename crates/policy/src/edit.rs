@@ -45,40 +45,46 @@ pub fn set(text: &str, path: &[At<'_>], value: Option<&Value>) -> Result<Edited,
     Ok(Edited { lost: lost(text, &new), text: new })
 }
 
-/// Makes `rules` of a document exactly these, each a map with an `id`: rules of the same id are changed key by key, others are added
-/// at the end or taken out. The order of the list is left alone, since it never matters (ruling 19).
+/// Whether two maps are the same rule or role mapping: they have the same `id`.
+#[must_use]
+pub fn same_id(a: &Value, b: &Value) -> bool {
+    a.get("id").is_some() && a.get("id") == b.get("id")
+}
+
+/// Makes a list of a document (`rules`, say) exactly these maps: the `same` ones are changed key by key, others are added at the end or
+/// taken out. The order of the list is left alone, since it never matters (ruling 19).
 ///
 /// # Errors
 /// As for [`set`].
-pub fn set_rules(text: &str, rules: &[Value]) -> Result<Edited, Vec<Fault>> {
-    let own = parse(text)?.and_then(|root| root.get("rules").map(Node::to_json));
-    let Some(Value::Array(mut own)) = own else {
-        return set(text, &[At::Key("rules")], Some(&Value::Array(rules.to_vec())));
+pub fn set_items(text: &str, list: &str, items: &[Value], same: impl Fn(&Value, &Value) -> bool) -> Result<Edited, Vec<Fault>> {
+    let own = parse(text)?.and_then(|root| root.get(list).map(Node::to_json));
+    let Some(Value::Array(mut own)) = own.filter(|_| !items.is_empty()) else {
+        return set(text, &[At::Key(list)], Some(&Value::Array(items.to_vec())));
     };
     let mut edited = Edited { text: text.to_owned(), lost: Vec::new() };
     let mut step = |path: &[At<'_>], value: Option<&Value>| -> Result<(), Vec<Fault>> {
         edited.text = set(&edited.text, path, value)?.text;
         Ok(())
     };
-    let is = |a: &Value, b: &Value| a.get("id").is_some() && a.get("id") == b.get("id");
+    // What is new comes first, so that a list is never empty on the way: an empty one loses its style, and with it its comments.
+    for item in items.iter().filter(|item| !own.iter().any(|o| same(o, item))).collect::<Vec<_>>() {
+        step(&[At::Key(list), At::Item(own.len())], Some(item))?;
+        own.push(item.clone());
+    }
     for at in (0..own.len()).rev() {
-        if !rules.iter().any(|rule| is(rule, &own[at])) {
-            step(&[At::Key("rules"), At::Item(at)], None)?;
+        if !items.iter().any(|item| same(item, &own[at])) {
+            step(&[At::Key(list), At::Item(at)], None)?;
             own.remove(at);
         }
     }
-    for rule in rules {
-        let Some(at) = own.iter().position(|o| is(o, rule)) else {
-            step(&[At::Key("rules"), At::Item(own.len())], Some(rule))?;
-            own.push(rule.clone());
-            continue;
-        };
-        let (Some(from), Some(to)) = (own[at].as_object(), rule.as_object()) else { continue };
+    for item in items {
+        let Some(at) = own.iter().position(|o| same(o, item)) else { continue };
+        let (Some(from), Some(to)) = (own[at].as_object(), item.as_object()) else { continue };
         for key in from.keys().filter(|key| !to.contains_key(*key)) {
-            step(&[At::Key("rules"), At::Item(at), At::Key(key)], None)?;
+            step(&[At::Key(list), At::Item(at), At::Key(key)], None)?;
         }
         for (key, value) in to.iter().filter(|(key, value)| from.get(*key) != Some(value)) {
-            step(&[At::Key("rules"), At::Item(at), At::Key(key)], Some(value))?;
+            step(&[At::Key(list), At::Item(at), At::Key(key)], Some(value))?;
         }
     }
     edited.lost = lost(text, &edited.text);
@@ -413,14 +419,20 @@ guard:
         let everyone = json!({ "id": "everyone", "order": 100, "enabled": false, "when": {}, "then": { "kind": "contact" } });
         let new =
             json!({ "id": "new", "order": 5, "when": { "filter": "department == \"Sales\"" }, "then": { "kind": "contact" } });
-        let edited = set_rules(TEXT, &[desk.clone(), everyone.clone(), new.clone()]).unwrap();
+        let set_rules = |rules: &[Value]| set_items(TEXT, "rules", rules, same_id).unwrap();
+        let edited = set_rules(&[desk.clone(), everyone.clone(), new.clone()]);
         let read = parse(&edited.text).unwrap().unwrap().to_json();
         assert_eq!(read["rules"], json!([desk, everyone, new]), "{}", edited.text);
         assert_eq!(edited.lost, ["# before everyone"], "only what stood on the changed line goes: {}", edited.text);
         assert!(edited.text.contains("# the service desk") && edited.text.contains("# asked for by Ada"));
-        let edited = set_rules(TEXT, std::slice::from_ref(&everyone)).unwrap();
+        let edited = set_rules(std::slice::from_ref(&everyone));
         let read = parse(&edited.text).unwrap().unwrap().to_json();
         assert_eq!(read["rules"], json!([everyone]), "{}", edited.text);
+        for rules in [vec![], vec![new]] {
+            let edited = set_rules(&rules);
+            assert_eq!(parse(&edited.text).unwrap().unwrap().to_json()["rules"], json!(rules), "{}", edited.text);
+            assert!(edited.text.contains("# asked for by Ada"), "what is elsewhere stays: {}", edited.text);
+        }
     }
 
     #[test]

@@ -100,13 +100,13 @@ impl Source {
         }
     }
 
-    /// Which permissions are there, which are missing, and which are not needed.
+    /// Which permissions are there, which are missing, and which are not needed by what is asked of the directory.
     ///
     /// # Errors
     /// See [`SourceError`]: when not even a token can be had, or the directory cannot be reached. A missing permission is no error.
-    pub async fn check(&self) -> Result<Vec<PermissionCheck>, SourceError> {
+    pub async fn check(&self, asks: Asks) -> Result<Vec<PermissionCheck>, SourceError> {
         match self {
-            Self::Graph(source) => source.check().await,
+            Self::Graph(source) => source.check(asks).await,
         }
     }
 
@@ -183,6 +183,15 @@ pub struct Domain {
     pub is_default: bool,
     /// Whether it is the tenant's first one (`….onmicrosoft.com`).
     pub is_initial: bool,
+}
+
+/// What is asked of a directory beyond users and groups, because a policy says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asks {
+    /// Who is assigned to our enterprise application (C13).
+    pub app_assigned: bool,
+    /// Dates of sign-ins (F08).
+    pub sign_ins: bool,
 }
 
 /// One line of a connection test.

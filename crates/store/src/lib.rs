@@ -41,7 +41,7 @@ pub use audit::AuditEntry;
 pub use error::{Result, StoreError};
 pub use facts::{Glance, RuleGroup};
 pub use lease::Lease;
-pub use mirror::{FeedState, PageCommit, PageStats, SIGN_INS, UserFilter, UserRow};
+pub use mirror::{APP_ASSIGNED, FeedState, PageCommit, PageStats, SIGN_INS, UserFilter, UserRow};
 pub use overview::{Overview, StandingCount, StandingTotals, TenantGlance};
 pub use plan::{ChangeState, Pass, PlanFilter, PlanRow, Written, WrittenBy, place};
 pub use policies::PolicyVersion;

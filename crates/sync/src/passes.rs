@@ -8,7 +8,7 @@ use model::policy::{MatchKey, Policy};
 use model::run::RunKind;
 use sources::{Assigned, SourceError};
 use std::collections::HashSet;
-use store::SIGN_INS;
+use store::{APP_ASSIGNED, SIGN_INS, Store, Tenant};
 
 /// How old what is known of sign-ins may be, milliseconds: they change every day, and all pages of the directory must be read for
 /// them.
@@ -19,6 +19,9 @@ impl Job {
     /// than emptying the scope.
     pub(crate) async fn refresh_assignments(&mut self, policy: &Policy) -> Result<()> {
         if !policy.scope.app_assigned {
+            if self.store.pass_read_at(self.tenant.key, APP_ASSIGNED).await?.is_some() {
+                self.store.forget_pass(&self.lease, APP_ASSIGNED).await?;
+            }
             return Ok(());
         }
         let mut assigned: HashSet<i64> = HashSet::new();
@@ -39,7 +42,7 @@ impl Job {
             }
         }
         self.store.set_app_assigned(&self.lease, &assigned).await?;
-        Ok(())
+        Ok(self.store.set_pass_read(&self.lease, APP_ASSIGNED, self.engine.now()).await?)
     }
 
     /// Reads the dates of sign-ins, with a full run or once a day. A tenant that may not be asked for them goes without.
@@ -70,14 +73,14 @@ impl Job {
         }
         Ok(self.store.set_pass_read(&self.lease, SIGN_INS, now).await?)
     }
+}
 
-    /// Before a tenant's first plan: whether there are records that only the object id could be matched to, which no record holds yet
-    /// (M03).
-    pub(crate) async fn nothing_to_match_by(&self, policy: &Policy) -> Result<Option<Hold>> {
-        if policy.matching.keys.iter().any(|key| *key != MatchKey::ObjectId) {
-            return Ok(None);
-        }
-        let records = self.store.unlinked_records(self.tenant.client).await?;
-        Ok((records > 0).then_some(Hold::NothingToMatchBy { records }))
+/// Before a tenant's first sync: whether there are records that only the object id could be matched to, which no record holds yet
+/// (M03).
+pub(crate) async fn nothing_to_match_by(store: &Store, tenant: &Tenant, policy: &Policy) -> Result<Option<Hold>> {
+    if policy.matching.keys.iter().any(|key| *key != MatchKey::ObjectId) {
+        return Ok(None);
     }
+    let records = store.unlinked_records(tenant.client).await?;
+    Ok((records > 0).then_some(Hold::NothingToMatchBy { records }))
 }

@@ -199,10 +199,12 @@ impl Job {
             weights.lost_groups = self.lost_groups(planner).await?;
         }
         let mut holds = guard::weigh(&policy.guard, &weights);
-        if policy.guard.fleet_max_removal_share.is_some() && weights.changes > 0 {
+        if weights.changes > 0 {
+            // Also where the fleet has no limit: kept with the plan, it tells later what a limit would have stopped.
             let (tenant, now) = (self.tenant.key, self.engine.now());
             let fleet = self.store.fleet_weights(tenant, self.run, weights.removals, guard::FLEET_FLOOR, now).await?;
             holds.extend(guard::weigh_fleet(&policy.guard, &holds, &weights, &fleet));
+            weights.fleet = Some(fleet);
         }
         Ok(Planned { hash, holds, changes: weights.changes, weights })
     }

@@ -12,6 +12,7 @@ use crate::actor::Actor;
 use crate::engine::{Engine, Heartbeat, Job, lease_ms};
 use crate::error::{Error, Result};
 use crate::hash::PlanHash;
+use crate::passes::nothing_to_match_by;
 use crate::plan::Planned;
 use crate::progress::Teller;
 use crate::report::RunReport;
@@ -263,7 +264,14 @@ impl Engine {
         let first = before_first && planned.changes > 0;
         if first && !approve_first && !run.preview {
             planned.holds.push(Hold::FirstRun);
-            planned.holds.extend(job.nothing_to_match_by(&loaded.policy).await?);
+        }
+        if job.tenant.first_applied_run.is_none() && planned.changes > 0 {
+            match nothing_to_match_by(self.store(), &job.tenant, &loaded.policy).await? {
+                // Whoever looks at the plan reads it there; where nobody does, it was said before the sync was asked for.
+                Some(warning) if run.preview || (first && !approve_first) => planned.holds.push(warning),
+                Some(warning) => tracing::warn!("{warning}"),
+                None => {}
+            }
         }
         let next = self.next(&job, &run, &planned, first).await?;
         let change = RunChange {

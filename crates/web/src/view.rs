@@ -23,6 +23,10 @@ pub struct Page {
     pub to_review: i64,
     /// Plans that wait.
     pub held: i64,
+    /// They may start, approve and decide; who may not is not shown the buttons. The server asks again whatever a page shows.
+    pub operates: bool,
+    /// They may connect, change policies and let others in.
+    pub administers: bool,
     /// One sentence about what was just done.
     pub note: Option<Note>,
 }
@@ -67,15 +71,18 @@ impl Page {
     #[must_use]
     pub fn menu(&self) -> Vec<MenuItem> {
         let item = |section, href, text, icon, tally| MenuItem { href, text, icon, current: self.at == section, tally };
-        vec![
+        let mut menu = vec![
             item(Section::Overview, "/", "Overview", "overview", 0),
             item(Section::Tenants, "/tenants", "Tenants", "tenants", 0),
             item(Section::People, "/people", "People", "people", 0),
             item(Section::Runs, "/runs", "Runs", "runs", self.held),
             item(Section::Review, "/review", "Review", "review", self.to_review),
             item(Section::Policy, "/policy", "Policy", "policy", 0),
-            item(Section::Settings, "/settings", "Settings", "settings", 0),
-        ]
+        ];
+        if self.administers {
+            menu.push(item(Section::Settings, "/settings", "Settings", "settings", 0));
+        }
+        menu
     }
 }
 

@@ -38,6 +38,7 @@ pub enum Command {
 #[command(after_help = "\
 In the Entra admin centre: App registrations › New registration (single tenant), then
   API permissions › Microsoft Graph › Application permissions: User.Read.All, GroupMember.Read.All, Organization.Read.All
+  (with scope.app_assigned also Application.Read.All, with a mapped date of sign-ins also AuditLog.Read.All)
   › Grant admin consent; remove the default User.Read. Then Certificates & secrets › New client secret; copy its Value.
 
 Example:
@@ -162,6 +163,9 @@ async fn test(house: &House, name: &str, json: bool) -> Result<()> {
                 }),
                 "",
             );
+        }
+        for missing in test.permissions.iter().filter(|p| p.state == "missing") {
+            println!("{} is missing: {}.", missing.permission, print::plain(missing.detail.trim_end_matches('.')));
         }
         match &test.error {
             Some(error) => println!("{}", print::plain(&error.message)),

@@ -72,6 +72,9 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
             approve_first: args.yes,
             actor: house.actor(),
         };
+        for warning in house.engine.first_sync_warnings(tenant.key).await? {
+            eprintln!("warning: {}: {}", print::plain(&tenant.name), print::plain(&warning));
+        }
         let bar = Bar::new(&tenant.name);
         let outcome = house.engine.run_now(tenant.key, request, bar.teller()).await;
         bar.finish();
@@ -128,7 +131,8 @@ fn show(tenant: &str, report: &RunReport) {
         println!("  {}", print::plain(error));
     }
     for hold in &report.holds {
-        println!("  Held: {}", print::plain(&hold.to_string()));
+        let word = if report.state == RunState::Ready { "Mind" } else { "Held" };
+        println!("  {word}: {}", print::plain(&hold.to_string()));
     }
     match report.state {
         RunState::Held => println!(

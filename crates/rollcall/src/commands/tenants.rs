@@ -74,12 +74,16 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
         Command::Show { tenant, json } => {
             let tenant = house.engine.tenant_named(&tenant).await?;
             let overview = house.engine.tenant_overview(tenant.key).await?;
+            let warnings = house.engine.first_sync_warnings(tenant.key).await?;
             if json {
-                return print::json(&serde_json::json!({ "tenant": tenant, "standing": overview }));
+                return print::json(&serde_json::json!({ "tenant": tenant, "standing": overview, "warnings": warnings }));
             }
             println!("{}  {}", print::plain(&tenant.name), tenant.tenant_id.as_deref().unwrap_or("(not read yet)"));
             println!("  client: {}", print::plain(tenant.client_name.as_deref().unwrap_or("not mapped")));
             println!("  last run: {}", tenant.last_run.as_deref().unwrap_or("never"));
+            for warning in &warnings {
+                println!("  before the first sync: {}", print::plain(warning));
+            }
             print::table(
                 &["Outcome", "By", "People"],
                 overview.iter().map(|s| [s.outcome.clone(), s.by.clone().unwrap_or_default(), s.count.to_string()]),

@@ -64,6 +64,9 @@ fn print(report: &WhatIf) {
             println!("The plan of {} would wait for approval: {}", print::plain(&tenant.name), print::plain(hold));
         }
     }
+    for note in &report.notes {
+        println!("Mind: {}", print::plain(note));
+    }
     for sample in &counted.samples {
         println!("{} {}  {}", sample.verb.label(), sample.kind, print::plain(&sample.name));
         for (field, after) in &sample.set {

@@ -22,13 +22,13 @@ pub(super) const SUBSCRIBED_SKUS: Route =
 const DELETED_USERS: Route =
     Route { name: "directory/deletedItems", what: "reading deleted users", units: 1, permissions: READ_USERS };
 
-const APP_ASSIGNED: Route = Route {
+pub(super) const APP_ASSIGNED: Route = Route {
     name: "servicePrincipals/appRoleAssignedTo",
     what: "reading who is assigned to the enterprise application",
     units: 1,
     permissions: &["Application.Read.All", "Directory.Read.All", "Application.ReadWrite.All", "Directory.ReadWrite.All"],
 };
-const SIGN_INS: Route =
+pub(super) const SIGN_INS: Route =
     Route { name: "users (sign-ins)", what: "reading the dates of sign-ins", units: 2, permissions: &["AuditLog.Read.All"] };
 
 /// A page of a plain collection.

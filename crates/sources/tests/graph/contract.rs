@@ -4,7 +4,7 @@
 use crate::support::{World, connection};
 use model::directory::{Cursor, Feed};
 use simulator::{Options, Simulator};
-use sources::Select;
+use sources::{Asks, Select};
 use std::path::PathBuf;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
@@ -78,7 +78,7 @@ async fn neither_our_client_nor_the_simulator_violates_the_contract() {
     source.organization().await.expect("an organization");
     source.subscribed_skus().await.expect("licences");
     source.deleted_users(&["nobody".into()]).await.expect("an answer");
-    source.check().await.expect("an answer");
+    source.check(Asks::default()).await.expect("an answer");
     let (clean, report) = proxy.verdict().await;
     println!("{report}");
     assert!(clean, "{report}");

@@ -5,7 +5,7 @@ use crate::support::{APP, Answer, Pretend, SECRET, World, aadsts, answer, connec
 use model::SourceId;
 use model::directory::{Cursor, Event, Feed};
 use serde_json::{Value, json};
-use sources::{PermissionState, Priority, Select, Source, SourceError};
+use sources::{Asks, PermissionState, Priority, Select, Source, SourceError};
 use std::time::Duration;
 
 fn last_page(seen_url: &str) -> Value {
@@ -432,7 +432,7 @@ async fn the_connection_test_names_exactly_what_is_missing() {
     })
     .await;
     let source = pretend.source();
-    let checks = source.check().await.expect("an answer");
+    let checks = source.check(Asks::default()).await.expect("an answer");
     assert_eq!(
         states(&checks),
         [
@@ -446,7 +446,7 @@ async fn the_connection_test_names_exactly_what_is_missing() {
     assert!(checks[2].detail.contains("add Organization.Read.All") && checks[2].detail.contains("Grant admin consent"));
     assert_eq!(pretend.requests().len(), 2, "what the token does not allow is not asked");
     // A second test never judges by the old token, because consent shows only in a new one.
-    source.check().await.expect("an answer");
+    source.check(Asks::default()).await.expect("an answer");
     assert_eq!(pretend.tokens(), 2);
 }
 
@@ -460,7 +460,7 @@ async fn the_connection_test_believes_graph_more_than_the_token() {
         _ => error(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
     })
     .await;
-    let checks = pretend.source().check().await.expect("an answer");
+    let checks = pretend.source().check(Asks::default()).await.expect("an answer");
     assert_eq!(
         states(&checks),
         [

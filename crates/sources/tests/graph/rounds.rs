@@ -5,7 +5,7 @@ use model::SourceId;
 use model::directory::{Cursor, Event, Feed, Page, Removal};
 use serde_json::{Value, json};
 use simulator::{Options, Simulator};
-use sources::{PermissionState, Select, Source, SourceError};
+use sources::{Asks, PermissionState, Select, Source, SourceError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One simulated tenant and a reader of it.
@@ -223,7 +223,7 @@ async fn a_secret_that_expires_and_consent_that_goes_are_told_apart() {
     place
         .tell("POST", "TENANT/consent", json!({"revoke": ["GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"]}))
         .await;
-    let checks = again(&secret).check().await.expect("an answer");
+    let checks = again(&secret).check(Asks::default()).await.expect("an answer");
     let groups = checks.iter().find(|c| c.permission == "GroupMember.Read.All").expect("a line");
     assert_eq!(groups.state, PermissionState::Missing);
     let users = checks.iter().find(|c| c.permission == "User.Read.All").expect("a line");

@@ -12,7 +12,7 @@ pub(crate) mod touch;
 pub(crate) mod users;
 
 pub use page::{PageCommit, PageStats};
-pub use passes::SIGN_INS;
+pub use passes::{APP_ASSIGNED, SIGN_INS};
 pub use rounds::FeedState;
 pub use users::{UserFilter, UserRow};
 

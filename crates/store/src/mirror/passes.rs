@@ -12,6 +12,9 @@ use std::collections::{HashMap, HashSet};
 /// The pass that reads dates of sign-ins.
 pub const SIGN_INS: &str = "sign_ins";
 
+/// The pass that reads who is assigned to our application.
+pub const APP_ASSIGNED: &str = "app_assigned";
+
 impl Store {
     /// When a pass was last completed, milliseconds since 1970.
     ///
@@ -31,6 +34,16 @@ impl Store {
         let sql = "INSERT INTO passes (tenant_id, pass, read_at) VALUES ($1, $2, $3)
              ON CONFLICT (tenant_id, pass) DO UPDATE SET read_at = excluded.read_at";
         tx.execute(sql, values![lease.tenant, pass, now]).await?;
+        tx.commit().await
+    }
+
+    /// What a pass read is not kept up any more: nobody is to rely on it.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::LeaseLost`].
+    pub async fn forget_pass(&self, lease: &Lease, pass: &str) -> Result<()> {
+        let mut tx = self.begin_fenced(lease).await?;
+        tx.execute("DELETE FROM passes WHERE tenant_id = $1 AND pass = $2", values![lease.tenant, pass]).await?;
         tx.commit().await
     }
 

@@ -179,13 +179,16 @@ impl Store {
         tx.commit().await
     }
 
-    /// The run that left a user other than Entra has them, while that stands.
+    /// The run that left a user other than Entra has them, while that stands; and whether the user is due all the same, so that the
+    /// next run ends it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn held_by_revert(&self, tenant: TenantKey, user: UserKey) -> Result<Option<RunId>> {
-        let sql = "SELECT run_id FROM reverted WHERE tenant_id = $1 AND user_id = $2";
-        self.db.query_opt(sql, values![tenant, user]).await?.map(|row| row.get(0)).transpose()
+    pub async fn held_by_revert(&self, tenant: TenantKey, user: UserKey) -> Result<Option<(RunId, bool)>> {
+        let sql = "SELECT r.run_id, d.user_id IS NOT NULL FROM reverted r
+             LEFT JOIN due d ON d.tenant_id = r.tenant_id AND d.user_id = r.user_id
+             WHERE r.tenant_id = $1 AND r.user_id = $2";
+        self.db.query_opt(sql, values![tenant, user]).await?.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
     }
 }
 

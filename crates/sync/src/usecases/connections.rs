@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorView, Result};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use sources::{PermissionCheck, PermissionState};
+use sources::{Asks, PermissionCheck, PermissionState};
 use store::{Connection, NewTenant, StoreError};
 
 /// The name under which a connection's client secret is kept (C18).
@@ -225,7 +225,7 @@ impl Engine {
         self.connection_view(&self.store().connection(id).await?)
     }
 
-    /// Tries a connection: signs in anew, and looks at each permission.
+    /// Tries a connection: signs in anew, and looks at each permission that the policies in force ask for.
     ///
     /// # Errors
     /// Only the store's: what the test finds is its result.
@@ -234,7 +234,7 @@ impl Engine {
         // A test must not be answered from a token that was granted before consent changed.
         self.forget_source(id);
         let source = self.source(&connection).await?;
-        let permissions: Vec<PermissionView> = match source.check().await {
+        let permissions: Vec<PermissionView> = match source.check(self.asks_of(id).await?).await {
             Ok(checks) => checks.into_iter().map(PermissionView::of).collect(),
             Err(error) => {
                 let error = Some(Error::from(error).view());
@@ -244,6 +244,18 @@ impl Engine {
         let organization = source.organization().await.ok().map(|o| o.display_name).filter(|n| !n.is_empty());
         let ok = !permissions.iter().any(PermissionView::is_missing);
         Ok(ConnectionTest { ok, organization, permissions, error: None })
+    }
+
+    /// What the policies of a connection's tenants ask of it. One that does not load asks nothing: its own pages say what is wrong.
+    async fn asks_of(&self, connection: i64) -> Result<Asks> {
+        let mut asks = Asks::default();
+        for tenant in self.store().tenants().await?.into_iter().filter(|t| t.connection == connection) {
+            if let Ok((loaded, _)) = self.effective_policy(tenant.key).await {
+                asks.app_assigned |= loaded.policy.scope.app_assigned;
+                asks.sign_ins |= loaded.policy.maps_sign_in();
+            }
+        }
+        Ok(asks)
     }
 
     /// Forgets a connection, its secret and its mirror. Records and history stay.

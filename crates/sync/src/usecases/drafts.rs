@@ -5,6 +5,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::plan::tenant_facts;
 use crate::usecases::policies::PolicyScope;
+use crate::usecases::unread::Unread;
 use model::run::RunKind;
 use model::{Field, GroupKey, Kind, RuleId, SourceId, TenantKey, UserKey, Value};
 use planner::Planner;
@@ -12,7 +13,7 @@ use policy::edit::{self, At};
 use policy::{DiffLine, Fault, Loaded};
 use serde::Serialize;
 use serde_json::Map;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 /// Users read at once when somebody counts.
@@ -29,6 +30,14 @@ const EXAMPLES: usize = 5;
 pub struct PolicyEdit {
     /// All rules, as a policy file writes them.
     pub rules: Option<Vec<Value>>,
+    /// All role mappings, likewise.
+    pub role_mappings: Option<Vec<Value>>,
+    /// All CAB mappings, likewise.
+    pub cab_mappings: Option<Vec<Value>>,
+    /// The role of users without a manager by kind of record, null for none.
+    pub role_without_manager: Option<Value>,
+    /// Roles that make agents inactive.
+    pub inactive_roles: Option<Vec<Value>>,
     /// Mappings by kind and field; null takes one out.
     pub fields: Option<Value>,
     /// Settings of the guard by name.
@@ -61,6 +70,8 @@ pub struct RuleCount {
     pub complete: bool,
     /// Names of the first few who match.
     pub examples: Vec<String>,
+    /// What the rule asks and was never read, as sentences.
+    pub notes: Vec<String>,
 }
 
 /// What one mapping gives for one person.
@@ -74,6 +85,8 @@ pub struct MappedValue {
     pub entra: Value,
     /// Why that cannot be written.
     pub unfit: Option<String>,
+    /// Why nothing is known of it: the attribute was never read.
+    pub unread: Option<String>,
     /// What the person's record holds; null where there is no record, or nothing in it.
     pub record: Value,
 }
@@ -92,11 +105,17 @@ impl Engine {
         let base = self.check_policy(scope, &own).await?;
         let effective = policy::effective_json(&base);
         let mut edited = edit::Edited { text: own.clone(), lost: Vec::new() };
-        if let Some(rules) = &change.rules {
-            let rules = rules_to_write(&own, rules, &effective)?;
-            edited = edit::set_rules(&edited.text, &rules).map_err(Error::Policy)?;
+        let mut lost = Vec::new();
+        for (list, items, same) in lists(change) {
+            // The order of a list never matters (ruling 19).
+            let now = effective[list].as_array().map(Vec::as_slice).unwrap_or_default();
+            if now.len() == items.len() && items.iter().all(|item| now.contains(item)) {
+                continue;
+            }
+            let items = to_write(&own, list, items, &effective, same)?;
+            edited = edit::set_items(&edited.text, list, &items, same).map_err(Error::Policy)?;
+            lost.append(&mut edited.lost);
         }
-        let mut lost = std::mem::take(&mut edited.lost);
         for (path, value) in settings(change, &effective) {
             let path: Vec<At<'_>> = path.iter().map(|key| At::Key(key)).collect();
             let next = edit::set(&edited.text, &path, Some(&value)).map_err(Error::Policy)?;
@@ -105,7 +124,7 @@ impl Engine {
         }
         let loaded = match self.check_policy(scope, &edited.text).await {
             Ok(loaded) => loaded,
-            Err(Error::Policy(faults)) => return Err(Error::Policy(relative(faults, &edited.text, change.rules.as_deref()))),
+            Err(Error::Policy(faults)) => return Err(Error::Policy(relative(faults, &edited.text, change))),
             Err(other) => return Err(other),
         };
         let changes = policy::diff(&current.policy, &loaded.policy);
@@ -153,12 +172,16 @@ impl Engine {
         let id = RuleId(rule["id"].as_str().unwrap_or_default().to_owned());
         let stored = self.store().tenant(tenant).await?;
         let facts = tenant_facts(self, &stored, &draft.loaded, RunKind::Delta).await?;
-        let all = Planner::new(&draft.loaded.policy, &draft.loaded.digest, facts.clone());
-        let mut lone = (*draft.loaded.policy).clone();
+        let unread = Unread::of(self.store(), tenant, &draft.loaded.policy).await?;
+        let policy = unread.judged(&draft.loaded);
+        let all = Planner::new(&policy, &draft.loaded.digest, facts.clone());
+        let mut lone = (*policy).clone();
         lone.rules.retain(|rule| rule.id == id);
         lone.rules.iter_mut().for_each(|rule| rule.enabled = true);
+        let filters = lone.rules.iter().filter_map(|rule| rule.when.filter.as_ref());
+        let named: BTreeSet<String> = filters.flat_map(|filter| filter.attributes()).cloned().collect();
         let lone = Planner::new(&lone, &draft.loaded.digest, facts);
-        let mut count = RuleCount::default();
+        let mut count = RuleCount { notes: unread.about(&named), ..RuleCount::default() };
         // What is counted when the time is over stands: the count is kept outside of what is given up.
         let counting = self.count(tenant, &id, &all, &lone, &mut count);
         match tokio::time::timeout(BUDGET, counting).await {
@@ -208,6 +231,7 @@ impl Engine {
         };
         let tenant = self.store().tenant(row.tenant).await?;
         let facts = tenant_facts(self, &tenant, &loaded, RunKind::Delta).await?;
+        let unread = Unread::of(self.store(), row.tenant, &loaded.policy).await?;
         let planner = Planner::new(&loaded.policy, &loaded.digest, facts);
         let user = self.store().user_facts(row.tenant, &[row.key]).await?.pop();
         let user = user.ok_or_else(|| Error::Invalid("The user is not in the directory any more. Choose another one.".into()))?;
@@ -220,24 +244,45 @@ impl Engine {
                     Err(why) => (Value::Null, Some(why)),
                 };
                 let record = record.map_or(Value::Null, |person| person.get(&field));
-                values.push(MappedValue { kind, field, entra, unfit, record });
+                let mut names = BTreeSet::new();
+                let source = loaded.policy.fields.of(kind).get(&field).and_then(|mapping| mapping.source.as_ref());
+                source.inspect(|source| source.attributes(&mut names));
+                values.push(MappedValue { kind, unread: unread.why_empty(&names), field, entra, unfit, record });
             }
         }
         Ok(values)
     }
 }
 
-/// The rules as they are to be written: of a rule that the text has, only the keys that differ from what it comes to now.
-fn rules_to_write(own: &str, rules: &[Value], effective: &Value) -> Result<Vec<Value>> {
+/// Whether two maps are the same item of a list.
+type Same = fn(&Value, &Value) -> bool;
+
+/// The lists of maps that are changed as a whole, with what makes two of their items the same.
+fn lists(change: &PolicyEdit) -> Vec<(&'static str, &[Value], Same)> {
+    let all: [(_, _, Same); 3] = [
+        ("rules", &change.rules, edit::same_id),
+        ("role_mappings", &change.role_mappings, edit::same_id),
+        ("cab_mappings", &change.cab_mappings, same_board),
+    ];
+    all.into_iter().filter_map(|(list, items, same)| items.as_deref().map(|items| (list, items, same))).collect()
+}
+
+/// CAB mappings have no id: they are the same when they say the same, whether or not they say that there is no role.
+fn same_board(a: &Value, b: &Value) -> bool {
+    ["group", "group_name", "cab", "role"].iter().all(|key| a[*key] == b[*key])
+}
+
+/// The items of a list as they are to be written: of one that the text has, only the keys that differ from what it comes to now.
+fn to_write(own: &str, list: &str, items: &[Value], effective: &Value, same: Same) -> Result<Vec<Value>> {
     let written = edit::value(own).map_err(Error::Policy)?;
-    let find = |list: &Value, rule: &Value| -> Option<Map<String, Value>> {
-        let found = list.as_array()?.iter().find(|r| r["id"].is_string() && r["id"] == rule["id"])?;
+    let find = |items: &Value, item: &Value| -> Option<Map<String, Value>> {
+        let found = items.as_array()?.iter().find(|other| same(other, item))?;
         found.as_object().cloned()
     };
-    let write = |rule: &Value| {
-        let Some(given) = rule.as_object() else { return rule.clone() };
-        let comes_to = find(&effective["rules"], rule).unwrap_or_default();
-        let Some(mut kept) = find(&written["rules"], rule) else { return compact(given) };
+    let write = |item: &Value| {
+        let Some(given) = item.as_object() else { return item.clone() };
+        let comes_to = find(&effective[list], item).unwrap_or_default();
+        let Some(mut kept) = find(&written[list], item) else { return compact(given) };
         for (key, value) in given {
             if comes_to.get(key) != Some(value) {
                 kept.insert(key.clone(), value.clone());
@@ -248,17 +293,18 @@ fn rules_to_write(own: &str, rules: &[Value], effective: &Value) -> Result<Vec<V
         }
         Value::Object(kept)
     };
-    Ok(rules.iter().map(write).collect())
+    Ok(items.iter().map(write).collect())
 }
 
-/// A rule without what goes without saying.
-fn compact(rule: &Map<String, Value>) -> Value {
-    let mut short = rule.clone();
+/// A rule or mapping without what goes without saying.
+fn compact(item: &Map<String, Value>) -> Value {
+    let mut short = item.clone();
     short.retain(|key, value| {
         let says_nothing = match key.as_str() {
-            "created" => value.is_null(),
+            "created" | "role" => value.is_null(),
             "enabled" => *value == Value::Bool(true),
-            "name" => rule.get("id") == Some(value),
+            "mode" => value == "replace",
+            "name" => item.get("id") == Some(value),
             _ => false,
         };
         !says_nothing
@@ -273,7 +319,7 @@ fn compact(rule: &Map<String, Value>) -> Value {
     Value::Object(short)
 }
 
-/// Single settings of mappings and of the guard that differ from what they come to now, each with its path.
+/// Single settings that differ from what they come to now, each with its path.
 fn settings(change: &PolicyEdit, effective: &Value) -> Vec<(Vec<String>, Value)> {
     let mut found = Vec::new();
     for (kind, mappings) in change.fields.iter().filter_map(Value::as_object).flatten() {
@@ -289,19 +335,31 @@ fn settings(change: &PolicyEdit, effective: &Value) -> Vec<(Vec<String>, Value)>
             found.push((vec!["guard".to_owned(), key.clone()], value.clone()));
         }
     }
+    // Always for both kinds: a bare role in what is inherited (ruling 41) would give way to a map as a whole.
+    let whole = [
+        ("role_without_manager", change.role_without_manager.clone()),
+        ("inactive_roles", change.inactive_roles.clone().map(Value::Array)),
+    ];
+    for (key, value) in whole {
+        if let Some(value) = value.filter(|value| effective[key] != *value) {
+            found.push((vec![key.to_owned()], value));
+        }
+    }
     found
 }
 
-/// Faults of rules point into the list that was given: the text keeps its own order.
-fn relative(mut faults: Vec<Fault>, text: &str, rules: Option<&[Value]>) -> Vec<Fault> {
-    let (Some(rules), Ok(written)) = (rules, edit::value(text)) else { return faults };
-    for fault in &mut faults {
-        let Some(rest) = fault.pointer.strip_prefix("/rules/") else { continue };
-        let (at, below) = rest.split_once('/').map_or((rest, ""), |(at, below)| (at, below));
-        let id = at.parse::<usize>().ok().and_then(|at| written["rules"].get(at)).map(|rule| &rule["id"]);
-        if let Some(place) = id.and_then(|id| rules.iter().position(|rule| rule["id"] == *id)) {
-            let below = if below.is_empty() { String::new() } else { format!("/{below}") };
-            fault.pointer = format!("/rules/{place}{below}");
+/// Faults of rules and mappings point into the list that was given: the text keeps its own order.
+fn relative(mut faults: Vec<Fault>, text: &str, change: &PolicyEdit) -> Vec<Fault> {
+    let Ok(written) = edit::value(text) else { return faults };
+    for (list, items, same) in lists(change) {
+        for fault in &mut faults {
+            let Some(rest) = fault.pointer.strip_prefix(&format!("/{list}/")) else { continue };
+            let (at, below) = rest.split_once('/').map_or((rest, ""), |(at, below)| (at, below));
+            let item = at.parse::<usize>().ok().and_then(|at| written[list].get(at));
+            if let Some(place) = item.and_then(|item| items.iter().position(|given| same(given, item))) {
+                let below = if below.is_empty() { String::new() } else { format!("/{below}") };
+                fault.pointer = format!("/{list}/{place}{below}");
+            }
         }
     }
     faults

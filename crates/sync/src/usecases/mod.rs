@@ -11,4 +11,5 @@ pub mod revert;
 pub mod review;
 pub mod secrets;
 pub mod tenants;
+pub(crate) mod unread;
 pub mod what_if;

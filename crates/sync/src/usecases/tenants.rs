@@ -3,6 +3,7 @@
 use crate::actor::Actor;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::passes::nothing_to_match_by;
 use model::records::Client;
 use model::run::RunState;
 use model::{ClientId, RunId, TenantKey};
@@ -108,6 +109,21 @@ impl Engine {
         let last_run = self.store().runs(&filter).await?.into_iter().next().map(|r| (r.id, r.state, r.created_at));
         let held = self.waiting_run(tenant.key).await?;
         Ok(TenantView::of(TenantGlance { tenant, client, last_run, held }))
+    }
+
+    /// What a person should know before a tenant's first sync, as sentences; nothing once a plan was applied, or where the policy does
+    /// not load (its own pages say why).
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn first_sync_warnings(&self, key: TenantKey) -> Result<Vec<String>> {
+        let tenant = self.store().tenant(key).await?;
+        if tenant.first_applied_run.is_some() {
+            return Ok(Vec::new());
+        }
+        let Ok((loaded, _)) = self.effective_policy(key).await else { return Ok(Vec::new()) };
+        let warning = nothing_to_match_by(self.store(), &tenant, &loaded.policy).await?;
+        Ok(warning.iter().map(ToString::to_string).collect())
     }
 
     /// Says which client a tenant's people belong to. The next plan is a first plan again, which a person approves (ruling 94).

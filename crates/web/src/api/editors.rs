@@ -50,6 +50,18 @@ pub struct PolicyPatch {
     /// All rules, each as a policy file writes it.
     #[schema(nullable = false)]
     rules: Option<Vec<serde_json::Map<String, Value>>>,
+    /// All mappings of groups to roles, likewise.
+    #[schema(nullable = false)]
+    role_mappings: Option<Vec<serde_json::Map<String, Value>>>,
+    /// All mappings of groups to boards (CABs), likewise.
+    #[schema(nullable = false)]
+    cab_mappings: Option<Vec<serde_json::Map<String, Value>>>,
+    /// The role of users without a manager: `agent` and `contact`, each a role or null.
+    #[schema(value_type = Option<Object>, nullable = false)]
+    role_without_manager: Option<Value>,
+    /// Roles that make agents inactive.
+    #[schema(nullable = false)]
+    inactive_roles: Option<Vec<String>>,
     /// Mappings by kind and field; null takes one out.
     #[schema(value_type = Option<Object>, nullable = false)]
     fields: Option<Value>,
@@ -109,6 +121,8 @@ pub struct RuleCount {
     pub complete: bool,
     /// Names of the first few who match.
     pub examples: Vec<String>,
+    /// What the rule asks and was never read, as sentences: until it is, it counts as empty.
+    pub notes: Vec<String>,
 }
 
 /// What the mappings give for one person.
@@ -129,6 +143,8 @@ pub struct MappedValue {
     pub entra: Value,
     /// Why that cannot be written.
     pub unfit: Option<String>,
+    /// Why nothing is known of it yet: the attribute was never read.
+    pub unread: Option<String>,
     /// What the person's record holds.
     pub record: Value,
 }
@@ -154,6 +170,10 @@ pub struct GuardReport {
     pub complete: bool,
     /// Plans that were held then.
     pub held_then: i64,
+    /// Tenants with limits of their own, by which their plans are weighed.
+    pub own_limits: i64,
+    /// Plans from before it was kept what all tenants weighed beside them: no limit over all tenants is told of these.
+    pub without_fleet: i64,
     /// Plans that these limits hold, or that were held then, newest first.
     pub stopped: Vec<StoppedPlan>,
 }
@@ -174,6 +194,8 @@ pub struct StoppedPlan {
     pub changes: i64,
     /// Of those, removals.
     pub removals: i64,
+    /// Whose limits it was weighed by: `default`, or `tenant` where the tenant has its own.
+    pub limits: &'static str,
     /// Why these limits hold it; empty when they let it through.
     pub holds: Vec<String>,
     /// Why it was held then; empty when it was not.
@@ -266,14 +288,26 @@ fn object(body: &mut Body, name: &str) -> Option<Value> {
     Some(value)
 }
 
-async fn patch(state: &AppState, caller: &Caller, scope: PolicyScope, mut body: Body) -> Result<Json<Patched>, ApiError> {
-    let rules = body.peek("rules").cloned();
-    body.drop_member("rules");
-    let maps = |list: &Vec<Value>| list.iter().all(Value::is_object);
-    if rules.as_ref().is_some_and(|rules| !rules.as_array().is_some_and(maps)) {
-        body.fault("rules", "This must be a list of objects, one a rule.");
+/// A member that must be a list of such items.
+fn list(body: &mut Body, name: &str, is: fn(&Value) -> bool, fault: &str) -> Option<Vec<Value>> {
+    let value = body.peek(name).cloned()?;
+    body.drop_member(name);
+    match value {
+        Value::Array(items) if items.iter().all(is) => Some(items),
+        _ => {
+            body.fault(name, fault);
+            None
+        }
     }
-    let rules = rules.and_then(|rules| rules.as_array().cloned());
+}
+
+async fn patch(state: &AppState, caller: &Caller, scope: PolicyScope, mut body: Body) -> Result<Json<Patched>, ApiError> {
+    let rules = list(&mut body, "rules", Value::is_object, "This must be a list of objects, one a rule.");
+    let one_each = "This must be a list of objects, one a mapping.";
+    let role_mappings = list(&mut body, "role_mappings", Value::is_object, one_each);
+    let cab_mappings = list(&mut body, "cab_mappings", Value::is_object, one_each);
+    let inactive_roles = list(&mut body, "inactive_roles", Value::is_string, "This must be a list of roles.");
+    let role_without_manager = object(&mut body, "role_without_manager");
     let (fields, guard) = (object(&mut body, "fields"), object(&mut body, "guard"));
     let version = body.optional_integer("version", 1);
     let preview = body.switch("preview", false);
@@ -288,7 +322,7 @@ async fn patch(state: &AppState, caller: &Caller, scope: PolicyScope, mut body: 
         });
     }
     let text = stored.map(|p| p.text).unwrap_or_default();
-    let change = PolicyEdit { rules, fields, guard };
+    let change = PolicyEdit { rules, role_mappings, cab_mappings, role_without_manager, inactive_roles, fields, guard };
     let draft = match state.engine().draft_policy(scope, Some(&text), &change).await {
         Ok(draft) => draft,
         Err(sync::Error::Policy(faults)) => return Err(pointed(&faults)),
@@ -324,6 +358,7 @@ pub async fn count(_: Operator, State(state): State<AppState>, Id(id): Id, mut b
             looked_at: c.looked_at,
             complete: c.complete,
             examples: c.examples,
+            notes: c.notes,
         })),
         Err(sync::Error::Policy(mut faults)) => {
             // The rule stands among the others, and alone in the body.
@@ -353,12 +388,13 @@ pub async fn mapped(_: Viewer, State(state): State<AppState>, Id(id): Id) -> Res
         field: v.field.to_string(),
         entra: v.entra,
         unfit: v.unfit,
+        unread: v.unread,
         record: v.record,
     };
     Ok(Json(MappedValues { items: values.into_iter().map(show).collect() }))
 }
 
-/// What limits of a tenant would have stopped in the last month. Nothing is kept.
+/// What limits of a tenant would have stopped in the last month, those over all tenants among them. Nothing is kept.
 #[utoipa::path(
     post, path = "/api/v1/tenants/{id}/policy/guard/weigh", tag = "policies", security(("token" = ["operate"]), ("session" = [])),
     params(("id" = i64, Path, description = "The tenant's number", minimum = 1)),
@@ -387,6 +423,7 @@ pub async fn weigh(
         at: time(s.at),
         changes: s.changes,
         removals: s.removals,
+        limits: s.limits,
         holds: s.holds,
         held_then: s.held_then,
         state: s.state.as_str(),
@@ -396,6 +433,8 @@ pub async fn weigh(
         plans: report.plans,
         complete: report.complete,
         held_then: report.held_then,
+        own_limits: report.own_limits,
+        without_fleet: report.without_fleet,
         stopped: report.stopped.into_iter().map(show).collect(),
     }))
 }

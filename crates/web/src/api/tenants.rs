@@ -40,6 +40,8 @@ pub struct Tenant {
     /// When the latest run was asked for.
     #[schema(format = DateTime)]
     pub last_run_at: Option<String>,
+    /// What to know before the first sync, as sentences: told of one tenant, not in lists; empty once a plan was applied.
+    pub warnings: Vec<String>,
 }
 
 impl From<TenantView> for Tenant {
@@ -56,6 +58,7 @@ impl From<TenantView> for Tenant {
             last_run: t.last_run_id.map(|r| r.0),
             last_run_state: t.last_run,
             last_run_at: t.last_run_at.map(time),
+            warnings: Vec::new(),
         }
     }
 }
@@ -106,7 +109,13 @@ pub async fn list(_: Viewer, State(state): State<AppState>, mut query: Query) ->
     responses((status = 200, body = Tenant), Known, Named)
 )]
 pub async fn get(_: Viewer, State(state): State<AppState>, Id(id): Id) -> Result<Json<Tenant>, ApiError> {
-    Ok(Json(state.engine().tenant(TenantKey(id)).await?.into()))
+    told(&state, id).await
+}
+
+async fn told(state: &AppState, id: i64) -> Result<Json<Tenant>, ApiError> {
+    let tenant = Tenant::from(state.engine().tenant(TenantKey(id)).await?);
+    let warnings = state.engine().first_sync_warnings(TenantKey(id)).await?;
+    Ok(Json(Tenant { warnings, ..tenant }))
 }
 
 /// Maps a tenant to a client: its people belong there. The next plan waits for a person.
@@ -126,7 +135,7 @@ pub async fn map(
     let create = body.switch("create", false);
     body.finish()?;
     state.engine().map_tenant(TenantKey(id), &client, create, &operator.actor).await?;
-    Ok(Json(state.engine().tenant(TenantKey(id)).await?.into()))
+    told(&state, id).await
 }
 
 /// Ends a tenant's mapping. Nobody is changed; users that rules place at the tenant's client wait in review.

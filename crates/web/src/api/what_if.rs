@@ -10,13 +10,14 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::stream::{self, Stream};
+use futures::stream::{self, Stream, StreamExt};
 use model::TenantKey;
 use std::convert::Infallible;
 use std::time::Duration;
 use sync::{PolicyScope, WhatIf};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// How often counts are sent while they grow: often enough to look alive, seldom enough for a page to keep up.
 const TELL_EVERY: Duration = Duration::from_millis(100);
@@ -47,13 +48,32 @@ pub async fn what_if(_: Operator, State(state): State<AppState>, mut body: Body)
     body.finish()?;
     let scope = scope(&state, tenant).await?;
     state.engine().check_policy(scope, &text).await?;
-    Ok(Sse::new(counting(state, scope, text)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+    let events = counting(&state, scope, text).map(|told| {
+        Ok::<_, Infallible>(match told {
+            Told::Progress(report) => event("progress", &report),
+            Told::Result(report) => event("result", &report),
+            Told::Problem(error) => event("problem", &serde_json::json!({ "detail": error.to_string() })),
+        })
+    });
+    Ok(Sse::new(events).keep_alive(alive()))
+}
+
+/// What counting tells.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// The counts so far.
+    Progress(Box<WhatIf>),
+    /// All of them.
+    Result(Box<WhatIf>),
+    /// Why there will not be all of them.
+    Problem(ApiError),
 }
 
 /// Counting under way; dropping it ends the counting.
 struct Counting {
     now: watch::Receiver<WhatIf>,
     work: Option<JoinHandle<Result<WhatIf, sync::Error>>>,
+    closing: CancellationToken,
     began: bool,
 }
 
@@ -65,43 +85,59 @@ impl Drop for Counting {
     }
 }
 
-fn counting(state: AppState, scope: PolicyScope, text: String) -> impl Stream<Item = Result<Event, Infallible>> {
-    let (tell, now) = watch::channel(WhatIf::default());
+/// Counts what a text would do, and tells of it: the first counts at once, then as they grow, and how it ended. Ends with whoever listens.
+pub(crate) fn counting(state: &AppState, scope: PolicyScope, text: String) -> impl Stream<Item = Told> + use<> {
     let engine = state.engine().clone();
-    let work = tokio::spawn(async move {
-        let mut tell = Some(tell);
-        let report = engine
-            .what_if(scope, &text, |report| {
-                if let Some(tell) = tell.as_ref().filter(|_| !report.complete) {
-                    tell.send_replace(report.clone());
-                }
-            })
-            .await;
-        tell.take();
-        report
-    });
-    stream::unfold(Counting { now, work: Some(work), began: false }, |mut counting| async move {
-        counting.work.as_ref()?;
-        if counting.began {
-            tokio::time::sleep(TELL_EVERY).await;
-        }
-        counting.began = true;
-        let event = if counting.now.changed().await.is_ok() {
-            let report = counting.now.borrow_and_update().clone();
-            event("progress", &report)
-        } else {
-            let ended = counting.work.take()?.await;
-            match ended {
-                Ok(Ok(report)) => event("result", &report),
-                Ok(Err(error)) => event("problem", &serde_json::json!({ "detail": ApiError::from(error).to_string() })),
-                Err(error) => event("problem", &serde_json::json!({ "detail": ApiError::internal(&error).to_string() })),
+    let work = move |tell: watch::Sender<WhatIf>| async move {
+        let grown = move |report: &WhatIf| {
+            if !report.complete {
+                tell.send_replace(report.clone());
             }
         };
-        Some((Ok(event), counting))
+        engine.what_if(scope, &text, grown).await
+    };
+    told(work, state.closing().clone())
+}
+
+fn told<W, F>(work: W, closing: CancellationToken) -> impl Stream<Item = Told> + use<W, F>
+where
+    W: FnOnce(watch::Sender<WhatIf>) -> F,
+    F: Future<Output = Result<WhatIf, sync::Error>> + Send + 'static,
+{
+    let (tell, now) = watch::channel(WhatIf::default());
+    let work = Some(tokio::spawn(work(tell)));
+    stream::unfold(Counting { now, work, closing, began: false }, |mut counting| async move {
+        counting.work.as_ref()?;
+        if counting.began {
+            tokio::select! {
+                () = tokio::time::sleep(TELL_EVERY) => {}
+                () = counting.closing.cancelled() => return None,
+            }
+        }
+        counting.began = true;
+        let grown = tokio::select! {
+            grown = counting.now.changed() => grown.is_ok(),
+            () = counting.closing.cancelled() => return None,
+        };
+        let told = if grown {
+            Told::Progress(Box::new(counting.now.borrow_and_update().clone()))
+        } else {
+            match counting.work.take()?.await {
+                Ok(Ok(report)) => Told::Result(Box::new(report)),
+                Ok(Err(error)) => Told::Problem(error.into()),
+                Err(error) => Told::Problem(ApiError::internal(&error)),
+            }
+        };
+        Some((told, counting))
     })
 }
 
-fn event(name: &str, what: &impl serde::Serialize) -> Event {
+/// A comment now and then, so that nothing in between takes a silent stream for a dead one.
+pub(crate) fn alive() -> KeepAlive {
+    KeepAlive::new().interval(Duration::from_secs(15))
+}
+
+pub(crate) fn event(name: &str, what: &impl serde::Serialize) -> Event {
     // Our own types always serialise; an event that could not would come as one without data.
     Event::default().event(name).json_data(what).unwrap_or_default()
 }
@@ -142,4 +178,54 @@ pub async fn restore_tenant(
     let number = |text: &str, what| text.parse::<i64>().ok().filter(|n| *n > 0).ok_or_else(|| ApiError::not_found(what, text));
     let tenant = state.store().tenant(TenantKey(number(&id, "tenant")?)).await?.key;
     restore(&state, &admin, PolicyScope::Tenant(tenant), number(&version, "policy version")?).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::oneshot;
+
+    fn counts(looked_at: i64) -> WhatIf {
+        WhatIf { looked_at, ..WhatIf::default() }
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_away_ends_the_counting() {
+        let (alive, gone) = oneshot::channel::<()>();
+        let endless = |tell: watch::Sender<WhatIf>| async move {
+            let _alive = alive;
+            tell.send_replace(counts(7));
+            futures::future::pending().await
+        };
+        let mut told = Box::pin(told(endless, CancellationToken::new()));
+        let first = told.next().await;
+        assert!(matches!(&first, Some(Told::Progress(report)) if report.looked_at == 7), "{first:?}");
+        drop(told);
+        assert!(gone.await.is_err(), "what the work held is gone with it");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_ends_ends_the_stream() {
+        let closing = CancellationToken::new();
+        let mut told = Box::pin(told(|_| futures::future::pending(), closing.clone()));
+        closing.cancel();
+        assert!(told.next().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn counts_come_first_and_the_end_last() {
+        let work = |tell: watch::Sender<WhatIf>| async move {
+            tell.send_replace(counts(1));
+            tokio::time::sleep(TELL_EVERY / 2).await;
+            tell.send_replace(counts(2));
+            tokio::time::sleep(TELL_EVERY * 5).await;
+            tell.send_replace(counts(3));
+            Err(sync::Error::Invalid("The database went away.".into()))
+        };
+        let told: Vec<Told> = told(work, CancellationToken::new()).collect().await;
+        let seen: Vec<i64> =
+            told.iter().filter_map(|t| if let Told::Progress(report) = t { Some(report.looked_at) } else { None }).collect();
+        assert_eq!(seen, [1, 2, 3], "{told:?}");
+        assert!(matches!(told.last(), Some(Told::Problem(_))), "{told:?}");
+    }
 }

@@ -19,6 +19,7 @@ pub(crate) mod users;
 pub(crate) mod what_if;
 
 use crate::auth::Caller;
+use crate::auth::caller::Scope;
 use crate::problem::{ApiError, sentence};
 use crate::state::AppState;
 use crate::view::{Note, Page, Section, link};
@@ -46,12 +47,16 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/tenants/{id}/runs", post(tenants::start_run))
         .route("/tenants/{id}/users", get(users::list))
         .route("/tenants/{id}/policy", get(policy::tenant).post(policy::save_tenant))
+        .route("/tenants/{id}/policy/what-if", post(what_if::tenant))
         .route("/tenants/{id}/policy/rules", get(editors::rules::tenant).post(editors::rules::edit_tenant))
         .route("/tenants/{id}/policy/rules/count", post(editors::rules::count))
         .route("/tenants/{id}/policy/fields", get(editors::mappings::tenant).post(editors::mappings::edit_tenant))
+        .route("/tenants/{id}/policy/roles", get(editors::roles::tenant).post(editors::roles::edit_tenant))
         .route("/tenants/{id}/policy/guard", get(editors::guard::tenant).post(editors::guard::edit_tenant))
+        .route("/policy/what-if", post(what_if::default))
         .route("/policy/rules", get(editors::rules::default).post(editors::rules::edit_default))
         .route("/policy/fields", get(editors::mappings::default).post(editors::mappings::edit_default))
+        .route("/policy/roles", get(editors::roles::default).post(editors::roles::edit_default))
         .route("/policy/guard", get(editors::guard::default).post(editors::guard::edit_default))
         .route("/users/{id}", get(users::show))
         .route("/people", get(people::list))
@@ -155,6 +160,8 @@ pub(crate) async fn page(state: &AppState, caller: &Caller, at: Section, title: 
         csrf: caller.csrf.clone().unwrap_or_default(),
         to_review: waiting.review,
         held: waiting.held,
+        operates: caller.scope >= Scope::Operate,
+        administers: caller.scope >= Scope::Admin,
         note: None,
     })
 }

@@ -46,7 +46,7 @@ pub async fn get(viewer: Viewer, State(state): State<AppState>, params: Params) 
     for run in state.store().runs(&filter).await? {
         held.push(held_run(&state.engine().run(run.id).await?));
     }
-    let tenant_rows = render(&TenantRows { tenants: tenants.clone() })?.0;
+    let tenant_rows = render(&TenantRows { tenants: tenants.clone(), operates: page.operates })?.0;
     let lead = match figures.tenants {
         0 => "Welcome to Rollcall.".to_owned(),
         n => format!("{} read, {} kept in step.", count(n, "tenant", "tenants"), count(figures.linked, "person", "people")),

@@ -30,6 +30,8 @@ struct Shown {
     faults: Vec<(Option<String>, String)>,
     /// What saving it would do.
     what_if: Option<WhatIfView>,
+    /// What saving it would do is counted while the page is looked at.
+    counting: bool,
     /// A sentence on top.
     note: Option<Note>,
 }
@@ -94,6 +96,7 @@ async fn show(state: &AppState, caller: &Caller, scope: PolicyScope, shown: Show
         faults: shown.faults,
         versions,
         what_if: shown.what_if,
+        counting: shown.counting,
     };
     Ok((status, render(&template)?).into_response())
 }
@@ -112,6 +115,9 @@ pub async fn save_tenant(admin: Admin, State(state): State<AppState>, Id(id): Id
 /// What was done with a text.
 enum Done {
     Checked,
+    /// The page counts by itself.
+    Counting,
+    /// For browsers without scripts: counted to the end before there is a page.
     Counted(Box<sync::WhatIf>),
     Restored,
     Saved,
@@ -131,7 +137,8 @@ async fn save(state: &AppState, caller: &Caller, scope: PolicyScope, form: &Form
     };
     let result = match form.text("do") {
         "check" => engine.check_policy(scope, &text).await.map(|_| Done::Checked),
-        "what-if" => engine.what_if(scope, &text, |_| {}).await.map(|report| Done::Counted(Box::new(report))),
+        "what-if" => engine.check_policy(scope, &text).await.map(|_| Done::Counting),
+        "what-if-whole" => engine.what_if(scope, &text, |_| {}).await.map(|report| Done::Counted(Box::new(report))),
         "restore" => {
             let version = form.text("version").parse().unwrap_or_default();
             engine.restore_policy(scope, version, &caller.actor).await.map(|_| Done::Restored)
@@ -140,6 +147,7 @@ async fn save(state: &AppState, caller: &Caller, scope: PolicyScope, form: &Form
     };
     match result {
         Ok(Done::Checked) => show(state, caller, scope, Shown { text: Some(text), checked: true, ..Shown::default() }).await,
+        Ok(Done::Counting) => show(state, caller, scope, Shown { text: Some(text), counting: true, ..Shown::default() }).await,
         Ok(Done::Counted(report)) => {
             let what_if = Some(what_if::view(state, *report).await?);
             show(state, caller, scope, Shown { text: Some(text), what_if, ..Shown::default() }).await

@@ -27,7 +27,18 @@ fn hostile() -> Vec<String> {
 
 fn page(name: &str) -> Page {
     let note = Some(Note { tone: "good", text: name.into() });
-    Page { title: name.into(), who: name.into(), csrf: "c5rf".into(), to_review: 3, held: 1, note, ..Page::default() }
+    let (operates, administers) = (true, true);
+    Page {
+        title: name.into(),
+        who: name.into(),
+        csrf: "c5rf".into(),
+        to_review: 3,
+        held: 1,
+        note,
+        operates,
+        administers,
+        ..Page::default()
+    }
 }
 
 fn mark() -> Mark {
@@ -89,9 +100,49 @@ fn draft(name: &str, empty: bool) -> DraftView {
     DraftView { action: "/policy".into(), text: text(), changes, lost }
 }
 
+fn role_row(name: &str) -> RoleRow {
+    let text = || name.to_owned();
+    RoleRow { name: text(), group: text(), id: text(), order: text(), kind: text(), role: text(), mode: text() }
+}
+
+fn board_row(name: &str) -> BoardRow {
+    let text = || name.to_owned();
+    BoardRow { name: text(), group: text(), id: text(), cab: text(), role: text() }
+}
+
 fn permissions(name: &str) -> Vec<PermissionRow> {
     let row = |mandatory| PermissionRow { name: name.into(), purpose: name.into(), mandatory, mark: mark() };
     vec![row(true), row(false)]
+}
+
+fn what_if(name: &str) -> WhatIfView {
+    let text = || name.to_owned();
+    WhatIfView {
+        lead: text(),
+        notes: vec![text()],
+        figures: vec![("1".into(), text(), "good")],
+        moves: vec![("1".into(), text(), text())],
+        groups: vec![ImpactRow { count: "1".into(), verb: mark(), kind: "contact", rule: text(), fields: text() }],
+        tenants: vec![TenantImpactRow {
+            id: 1,
+            name: text(),
+            affected: "1".into(),
+            changes: "1".into(),
+            removals: "0".into(),
+            holds: vec![text()],
+        }],
+        samples: vec![PlanRow {
+            who: text(),
+            href: Some("/people/1".into()),
+            user_href: Some("/users/1".into()),
+            kind: "contact",
+            verb: mark(),
+            status: None,
+            error: None,
+            diff: diff(name),
+            reasons: vec![text()],
+        }],
+    }
 }
 
 /// Every template with a name in every place a name can stand, and with nothing at all.
@@ -115,10 +166,10 @@ fn samples(name: &str, empty: bool) -> Vec<(&'static str, String)> {
         ErrorPage { page: page(name), heading: text(), detail: text(), href: "/".into(), action: text() }
         Overview {
             page: page(name), lead: text(), tenants: of(empty, tenant_rows(name)), held: of(empty, vec![held(name)]),
-            figures: figures(name), tenant_rows: TenantRows { tenants: tenant_rows(name) }.render().expect("rows"),
+            figures: figures(name), tenant_rows: TenantRows { tenants: tenant_rows(name), operates: !empty }.render().expect("rows"),
         }
         Tenants {
-            page: page(name), empty, rows: TenantRows { tenants: tenant_rows(name) }.render().expect("rows"), pager: pager(),
+            page: page(name), empty, rows: TenantRows { tenants: tenant_rows(name), operates: !empty }.render().expect("rows"), pager: pager(),
         }
         Connect {
             page: page(name), error: some(), permissions: permissions(name), yes: mark(),
@@ -139,7 +190,7 @@ fn samples(name: &str, empty: bool) -> Vec<(&'static str, String)> {
                 kind: "delta", preview: "no", class: "btn-primary", icon: "sync", text: "Sync", hint: Some("What it does"),
             }],
             figures: of(empty, figures(name)), client: some(), clients: clients(), client_guess: text(), policy: vec![text()],
-            excluded: of(empty, figures(name)), connection: (!empty).then(named),
+            excluded: of(empty, figures(name)), connection: (!empty).then(named), warnings: of(empty, vec![text()]),
             runs: RunRows { runs: Vec::new(), with_tenant: false, teach: "None." }.render().expect("rows"),
         }
         RunRows {
@@ -193,11 +244,13 @@ fn samples(name: &str, empty: bool) -> Vec<(&'static str, String)> {
             form: (!empty).then(|| RuleForm {
                 new: false, id: text(), name: text(), order: text(), enabled: true, everyone: true,
                 groups: vec![GroupChoice { id: text(), name: text(), chosen: true }], q: text(), names: text(), filter: text(),
-                guests: "yes", kind: "agent".into(), client: text(), site: text(), role: text(), licence: "named".into(),
+                guests: "yes", kind: "agent".into(), client: text(), site: text(), site_from: text(), role: text(),
+                licence: "named".into(), cabs: text(), defaults: vec![("phone".into(), text(), text())],
+                targets: vec![text()],
                 attributes: vec!["department"], operators: vec![("is", "is")],
             }),
         }
-        CountView { sentence: text(), examples: of(empty, vec![text()]) }
+        CountView { sentence: text(), examples: of(empty, vec![text()]), notes: of(empty, vec![text()]) }
         MappingsPage {
             page: page(name), tenant: (!empty).then(named), action: "/policy/fields".into(), draft: draft(name, empty),
             person: (!empty).then(named), found: of(empty, vec![named()]), q: text(), sources: vec!["mail"],
@@ -205,17 +258,26 @@ fn samples(name: &str, empty: bool) -> Vec<(&'static str, String)> {
             faults: of(empty, vec![(some(), text())]),
             kinds: vec![("agent", "Agents", of(empty, vec![MappingRow {
                 name: text(), field: text(), label: text(), source: text(), overwrite: "never".into(),
-                modes: vec![("never", "never")], default: text(), clear: true, entra: text(), unfit: some(), record: text(),
+                modes: vec![("never", "never")], default: text(), clear: true, entra: text(), unfit: some(), unread: some(),
+                record: text(),
             }]))],
+        }
+        RolesPage {
+            page: page(name), tenant: (!empty).then(named), action: "/policy/roles".into(), draft: draft(name, empty),
+            roles: of(empty, vec![role_row(name)]), boards: of(empty, vec![board_row(name)]), without: (text(), text()),
+            licences: of(empty, vec![LicenceRow { id: text(), rule: text(), licence: "named".into() }]), inactive: text(),
+            q: text(), found: of(empty, vec![GroupChoice { id: text(), name: text(), chosen: false }]),
+            new_role: role_row(name), new_board: board_row(name), faults: of(empty, vec![(some(), text())]),
         }
         GuardPage {
             page: page(name), tenant: (!empty).then(named), action: "/policy/guard".into(), draft: draft(name, empty),
             limits: vec![GuardRow { key: "max_removals", before: "At most", after: "%", hint: "", value: text(), on: true }],
             switches: vec![GuardRow { key: "s", before: "So", after: "", hint: "", value: text(), on: true }], lead: text(),
+            whose: of(empty, vec![text()]),
             faults: of(empty, vec![(some(), text())]),
             rows: of(empty, vec![StoppedRow {
-                run: 1, tenant: text(), at: When::at(0), state: mark(), changes: "1".into(), removals: "1".into(), mark: mark(),
-                why: vec![text()],
+                run: 1, tenant: text(), at: When::at(0), state: mark(), changes: "1".into(), removals: "1".into(), limits: "its own",
+                mark: mark(), why: vec![text()],
             }]),
         }
         Users {
@@ -255,18 +317,9 @@ fn samples(name: &str, empty: bool) -> Vec<(&'static str, String)> {
             action: "/policy".into(), text: text(), effective: text(), checked: !empty,
             faults: of(empty, vec![(Some("line 1".into()), text())]),
             versions: of(empty, vec![VersionRow { number: 1, href: "/policy?version=1".into(), shown: true, at: When::at(0), by: text() }]),
-            what_if: (!empty).then(|| WhatIfView {
-                lead: text(), figures: vec![("1".into(), text(), "good")], moves: vec![("1".into(), text(), text())],
-                groups: vec![ImpactRow { count: "1".into(), verb: mark(), kind: "contact", rule: text(), fields: text() }],
-                tenants: vec![TenantImpactRow {
-                    id: 1, name: text(), affected: "1".into(), changes: "1".into(), removals: "0".into(), holds: vec![text()],
-                }],
-                samples: vec![PlanRow {
-                    who: text(), href: Some("/people/1".into()), user_href: Some("/users/1".into()), kind: "contact", verb: mark(),
-                    status: None, error: None, diff: diff(name), reasons: vec![text()],
-                }],
-            }),
+            counting: empty, what_if: (!empty).then(|| what_if(name)),
         }
+        WhatIfTables { w: what_if(name) }
         Settings {
             page: page(name), new_token: some(), new_link: some(), error: some(), accounts: vec![(text(), text())], pager: pager(),
             tokens: of(empty, vec![TokenRow { id: 1, name: text(), scopes: text(), created: When::at(0), used: When::ago(0) }]),

@@ -27,7 +27,7 @@ pages! {
         page: Page, lead: String, tenants: Vec<TenantRow>, held: Vec<HeldRun>, figures: Vec<Figure>, tenant_rows: String,
     }
     /// Tenants as a table.
-    TenantRows("tenant_rows.html") { tenants: Vec<TenantRow>, }
+    TenantRows("tenant_rows.html") { tenants: Vec<TenantRow>, operates: bool, }
     /// All tenants.
     Tenants("tenants.html") { page: Page, empty: bool, rows: String, pager: Pager, }
     /// The form of a new connection.
@@ -44,7 +44,7 @@ pages! {
     TenantPage("tenant.html") {
         page: Page, tenant: i64, name: String, domain: String, tenant_id: String, buttons: Vec<RunButton>,
         waits: Option<HeldRun>, figures: Vec<Figure>, client: Option<String>, clients: Vec<String>, client_guess: String,
-        policy: Vec<String>, excluded: Vec<Figure>, runs: String, connection: Option<Named>,
+        policy: Vec<String>, excluded: Vec<Figure>, runs: String, connection: Option<Named>, warnings: Vec<String>,
     }
     /// Runs as a table.
     RunRows("run_rows.html") { runs: Vec<RunRow>, with_tenant: bool, teach: &'static str, }
@@ -92,25 +92,33 @@ pages! {
     PolicyPage("policy.html") {
         page: Page, tenant: Option<Named>, heading: &'static str, lead: &'static str, own_heading: &'static str,
         action: String, text: String, effective: String, checked: bool, faults: Vec<(Option<String>, String)>,
-        versions: Vec<VersionRow>, what_if: Option<WhatIfView>,
+        versions: Vec<VersionRow>, what_if: Option<WhatIfView>, counting: bool,
     }
+    /// The tables of a what-if: a part of the policy's page.
+    WhatIfTables("what_if_part.html") { w: WhatIfView, }
     /// The rules of a policy.
     RulesPage("rules.html") {
         page: Page, tenant: Option<Named>, action: String, draft: DraftView, inherited: bool, rows: Vec<RuleRow>,
         form: Option<RuleForm>, count: String, clients: Vec<String>, faults: Vec<(Option<String>, String)>,
     }
     /// Who matches a rule: a part of its page.
-    CountView("count.html") { sentence: String, examples: Vec<String>, }
+    CountView("count.html") { sentence: String, examples: Vec<String>, notes: Vec<String>, }
     /// Field mappings.
     MappingsPage("mappings.html") {
         page: Page, tenant: Option<Named>, action: String, draft: DraftView,
         kinds: Vec<(&'static str, &'static str, Vec<MappingRow>)>, person: Option<Named>, found: Vec<Named>, q: String,
         sources: Vec<&'static str>, fields: Vec<String>, new: NewMapping, faults: Vec<(Option<String>, String)>,
     }
+    /// What groups and roles give.
+    RolesPage("roles.html") {
+        page: Page, tenant: Option<Named>, action: String, draft: DraftView, roles: Vec<RoleRow>, boards: Vec<BoardRow>,
+        licences: Vec<LicenceRow>, without: (String, String), inactive: String, q: String, found: Vec<GroupChoice>,
+        new_role: RoleRow, new_board: BoardRow, faults: Vec<(Option<String>, String)>,
+    }
     /// The guard's limits.
     GuardPage("guard.html") {
         page: Page, tenant: Option<Named>, action: String, draft: DraftView, limits: Vec<GuardRow>, switches: Vec<GuardRow>,
-        lead: String, rows: Vec<StoppedRow>, faults: Vec<(Option<String>, String)>,
+        lead: String, whose: Vec<String>, rows: Vec<StoppedRow>, faults: Vec<(Option<String>, String)>,
     }
     /// Settings.
     Settings("settings.html") {
@@ -205,22 +213,30 @@ parts! {
     /// One rule's form.
     RuleForm {
         new: bool, id: String, name: String, order: String, enabled: bool, everyone: bool, groups: Vec<GroupChoice>, q: String,
-        names: String, filter: String, guests: &'static str, kind: String, client: String, site: String, role: String,
-        licence: String, attributes: Vec<&'static str>, operators: Vec<(&'static str, &'static str)>,
+        names: String, filter: String, guests: &'static str, kind: String, client: String, site: String, site_from: String,
+        role: String, licence: String, cabs: String, defaults: Vec<(String, String, String)>, targets: Vec<String>, attributes: Vec<&'static str>,
+        operators: Vec<(&'static str, &'static str)>,
     }
     /// A field's mapping, with a real person's values.
     MappingRow {
         name: String, field: String, label: String, source: String, overwrite: String,
         modes: Vec<(&'static str, &'static str)>, default: String, clear: bool, entra: String, unfit: Option<String>,
-        record: String,
+        unread: Option<String>, record: String,
     }
     /// What a new mapping can be.
     NewMapping { modes: Vec<(&'static str, &'static str)>, }
+    /// A role that a group gives; `id` says how the policy names the group.
+    RoleRow { name: String, group: String, id: String, order: String, kind: String, role: String, mode: String, }
+    /// A board that a group gives.
+    BoardRow { name: String, group: String, id: String, cab: String, role: String, }
+    /// The licence that a rule's agents get.
+    LicenceRow { id: String, rule: String, licence: String, }
     /// A limit, or a switch.
     GuardRow { key: &'static str, before: &'static str, after: &'static str, hint: &'static str, value: String, on: bool, }
     /// A plan that limits stop, or stopped.
     StoppedRow {
-        run: i64, tenant: String, at: String, state: Mark, changes: String, removals: String, mark: Mark, why: Vec<String>,
+        run: i64, tenant: String, at: String, state: Mark, changes: String, removals: String, limits: &'static str, mark: Mark,
+        why: Vec<String>,
     }
     /// An API token.
     TokenRow { id: i64, name: String, scopes: String, created: String, used: String, }
@@ -233,6 +249,8 @@ parts! {
 pub(crate) struct WhatIfView {
     /// The whole in a sentence.
     pub lead: String,
+    /// What has to be known of the counts.
+    pub notes: Vec<String>,
     /// Number, words, tone.
     pub figures: Vec<(String, String, &'static str)>,
     /// How many, from where, to where.

@@ -36,7 +36,7 @@ pub async fn list(viewer: Viewer, State(state): State<AppState>, params: Params)
     let next = rest.peek().and_then(|_| shown.last()).map(|t| t.key.to_string());
     let tenants = rows(&state, shown).await?;
     let pager = Pager::new("/tenants", &[], after.map(|_| ""), next.as_deref());
-    let table = render(&TenantRows { tenants })?.0;
+    let table = render(&TenantRows { tenants, operates: page.operates })?.0;
     Ok(render(&Tenants { page, empty, rows: table, pager })?)
 }
 
@@ -92,6 +92,7 @@ pub async fn show(viewer: Viewer, State(state): State<AppState>, Id(id): Id, par
         excluded: excluded.collect(),
         runs,
         connection,
+        warnings: state.engine().first_sync_warnings(TenantKey(id)).await?,
     })?)
 }
 

@@ -1,15 +1,69 @@
 //! What a draft of a policy would do, beside the draft.
 
+use crate::api::input::Id;
+use crate::api::policies::TEXT;
+use crate::api::what_if::{Told, alive, counting, event};
+use crate::auth::Admin;
+use crate::pages::form::Form;
 use crate::pages::plan::names;
-use crate::pages::templates::{ImpactRow, PlanRow, TenantImpactRow, WhatIfView};
-use crate::problem::ApiError;
+use crate::pages::templates::{ImpactRow, PlanRow, TenantImpactRow, WhatIfTables, WhatIfView};
+use crate::pages::{PageResult, render};
+use crate::problem::{ApiError, sentence};
 use crate::state::AppState;
 use crate::view::{Mark, diff, label, thousands};
+use axum::extract::State;
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use model::TenantKey;
 use model::plan::Verb;
-use sync::WhatIf;
+use serde_json::json;
+use std::convert::Infallible;
+use sync::{PolicyScope, WhatIf};
 
 /// Rows shown of each table; all of them through the API.
 const ROWS: usize = 25;
+
+/// `POST /policy/what-if`: the counts as they grow, as parts of the page.
+pub async fn default(_: Admin, State(state): State<AppState>, form: Form) -> PageResult<Response> {
+    stream(state, PolicyScope::Default, &form).await
+}
+
+/// `POST /tenants/{id}/policy/what-if`.
+pub async fn tenant(_: Admin, State(state): State<AppState>, Id(id): Id, form: Form) -> PageResult<Response> {
+    let tenant = state.store().tenant(TenantKey(id)).await?.key;
+    stream(state, PolicyScope::Tenant(tenant), &form).await
+}
+
+/// Each event holds a sentence for whoever listens to the page, and the tables for whoever looks at it, as HTML made here: the script
+/// of the page only puts them in their places.
+async fn stream(state: AppState, scope: PolicyScope, form: &Form) -> PageResult<Response> {
+    let text = form.raw("text").replace("\r\n", "\n");
+    TEXT.check(&text).map_err(|detail| ApiError::Unprocessable { code: "invalid".into(), detail, faults: Vec::new() })?;
+    state.engine().check_policy(scope, &text).await?;
+    let events = counting(&state, scope, text).then(move |told| {
+        let state = state.clone();
+        async move { Ok::<_, Infallible>(part(&state, told).await) }
+    });
+    Ok(Sse::new(events).keep_alive(alive()).into_response())
+}
+
+async fn part(state: &AppState, told: Told) -> Event {
+    let (name, report) = match told {
+        Told::Progress(report) => ("progress", report),
+        Told::Result(report) => ("result", report),
+        Told::Problem(error) => return event("problem", &json!({ "lead": sentence(&error.to_string()) })),
+    };
+    let shown = async {
+        let w = view(state, *report).await?;
+        let lead = w.lead.clone();
+        Ok::<_, ApiError>(json!({ "lead": lead, "html": render(&WhatIfTables { w })?.0 }))
+    };
+    match shown.await {
+        Ok(part) => event(name, &part),
+        Err(error) => event("problem", &json!({ "lead": sentence(&error.to_string()) })),
+    }
+}
 
 /// Display-ready.
 pub async fn view(state: &AppState, report: WhatIf) -> Result<WhatIfView, ApiError> {
@@ -53,7 +107,16 @@ pub async fn view(state: &AppState, report: WhatIf) -> Result<WhatIfView, ApiErr
         holds: t.holds,
     });
     Ok(WhatIfView {
+        notes: report.notes,
         lead: match (report.affected, counted.changes) {
+            (affected, changes) if !report.complete => format!(
+                "Counting: {} of {} users looked at, {} affected, {} of them decided, {} records would change so far.",
+                thousands(report.looked_at),
+                thousands(report.of),
+                thousands(affected),
+                thousands(report.decided),
+                thousands(changes)
+            ),
             (0, _) => "Nobody would be affected.".to_owned(),
             (affected, 0) => {
                 format!(

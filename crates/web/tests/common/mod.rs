@@ -104,6 +104,26 @@ impl App {
         browser
     }
 
+    /// A browser of somebody with a role: `read`, `operate` or `admin`.
+    pub async fn somebody(&self, role: &str) -> Browser<'_> {
+        use sha2::Digest;
+        let account = self.engine.store().add_account(role, role, 0).await.expect("an account");
+        let token = format!("link-of-{role}");
+        let hash = sha2::Sha256::digest(token.as_bytes());
+        self.engine.store().add_sign_in_link(&hash, Some(account.id), i64::MAX).await.expect("a link");
+        let mut browser = self.browser();
+        let page = browser.get(&format!("/setup?token={token}")).await;
+        let form = [
+            ("token", token.as_str()),
+            ("name", role),
+            ("password", "correct horse battery"),
+            ("again", "correct horse battery"),
+        ];
+        let done = browser.post("/setup", &page, &form).await;
+        assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
+        browser
+    }
+
     /// Connects the simulator's tenant and maps it to a client; gives the tenant's number.
     pub async fn connected(&self) -> i64 {
         let tenant = self.entra.tenant(0).expect("a tenant");

@@ -11,6 +11,7 @@ pub use past::PastChange;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::plan::tenant_facts;
+use crate::usecases::unread::Unread;
 use model::address::AddressKey;
 use model::directory::Presence;
 use model::facts::{Questions, UserFacts};
@@ -19,7 +20,7 @@ use model::plan::{Decision, Outcome};
 use model::policy::Guard;
 use model::reason::{Reason, Stage};
 use model::run::{RunKind, RunState};
-use model::{ClientId, PersonId, RuleId, SourceId, TenantKey, UserKey};
+use model::{ClientId, PersonId, RuleId, RunId, SourceId, TenantKey, UserKey};
 use planner::{Claims, Planner};
 use policy::Loaded;
 use serde::Serialize;
@@ -114,6 +115,20 @@ struct Case {
     planner: Planner,
     user: UserFacts,
     decision: Decision,
+    /// What the policy asks and was never read.
+    unread: Unread,
+    /// A person took a run back, and that stands.
+    reverted: Option<Reverted>,
+}
+
+/// A run that left the user other than Entra has them.
+#[derive(Debug, Clone, Copy)]
+struct Reverted {
+    by: RunId,
+    /// The run it took back.
+    of: Option<RunId>,
+    /// Something happened since, so that the next run decides about the user again.
+    due: bool,
 }
 
 impl Engine {
@@ -177,7 +192,7 @@ impl Engine {
             records: case.user.links.iter().map(|l| l.person.id).collect(),
             fields,
             otherwise,
-            next: next(decision),
+            next: next(&case),
             history,
         })
     }
@@ -214,7 +229,8 @@ impl Engine {
         policy.rules.iter_mut().for_each(|rule| rule.enabled = true);
         wide.policy = Arc::new(policy);
         let facts = tenant_facts(self, &tenant, &wide, RunKind::Delta).await?;
-        let planner = Planner::new(&loaded.policy, &loaded.digest, facts);
+        let unread = Unread::of(store, row.tenant, &loaded.policy).await?;
+        let planner = Planner::new(&unread.judged(&loaded), &loaded.digest, facts);
         let unknown =
             || Error::Invalid(format!("The user {} could not be decided. Sync the tenant, then ask again.", row.source_id));
         let user = store.user_facts(row.tenant, &[row.key]).await?.pop().ok_or_else(unknown)?;
@@ -227,7 +243,11 @@ impl Engine {
         }
         drop(batch);
         let decision = planner.decide_alone(&user, &answers).ok_or_else(unknown)?;
-        Ok(Case { tenant, row, loaded, version, planner, user, decision })
+        let reverted = match store.held_by_revert(row.tenant, row.key).await? {
+            Some((by, due)) => Some(Reverted { by, of: store.run(by).await?.reverts, due }),
+            None => None,
+        };
+        Ok(Case { tenant, row, loaded, version, planner, user, decision, unread, reverted })
     }
 
     /// What would be decided if one thing were otherwise.
@@ -304,7 +324,9 @@ impl Engine {
                     if sentences.is_empty() && decision.standing.excluded_by.is_none() && user.presence == Presence::Present =>
                 {
                     sentences.push("In scope.".into());
+                    sentences.extend(case.unread.sentences());
                 }
+                Stage::Scope => sentences.extend(case.unread.sentences()),
                 Stage::Fields => sentences.extend(decision.reports.iter().map(|r| r.detail.clone())),
                 _ => {}
             }
@@ -320,7 +342,8 @@ impl Engine {
         }
         views.push(StageView { stage: Stage::Review.label().to_owned(), sentences: asked });
         views.retain(|view| !view.sentences.is_empty());
-        let next = next(decision);
+        views.extend(case.reverted.map(|by| StageView { stage: "Undo".into(), sentences: vec![left_alone(by)] }));
+        let next = next(case);
         let sentences = if next.is_empty() { vec!["Sync would change nothing now.".into()] } else { next };
         views.push(StageView { stage: "Next".into(), sentences });
         Ok(views)
@@ -378,7 +401,21 @@ fn name_of(row: &UserRow) -> String {
     name.unwrap_or(row.source_id.as_str()).to_owned()
 }
 
-fn next(decision: &Decision) -> Vec<String> {
+/// What an undo means for what comes after it.
+fn left_alone(Reverted { by, of, due }: Reverted) -> String {
+    let of = of.map_or_else(|| "an earlier run".to_owned(), |of| format!("run {of}"));
+    let then = match due {
+        true => "Something changed since, so the next run decides about them again.",
+        false => {
+            "Full runs do not count that as drift and leave it; it stands until something of the user changes in Entra, or a \
+             policy that concerns them does."
+        }
+    };
+    format!("A person took back what {of} had done to this user (run {by}). {then}")
+}
+
+fn next(case: &Case) -> Vec<String> {
+    let decision = &case.decision;
     let say = |change: &model::plan::Change| {
         let fields: Vec<String> = change
             .set
@@ -391,5 +428,10 @@ fn next(decision: &Decision) -> Vec<String> {
         let fields = if fields.is_empty() { String::new() } else { format!(": {}", fields.join(", ")) };
         format!("{} this {}{fields}.", change.verb.label(), change.kind)
     };
-    decision.changes.iter().map(say).collect()
+    let mut said: Vec<String> = decision.changes.iter().map(say).collect();
+    if let Some(Reverted { by, due: false, .. }) = case.reverted {
+        said.iter_mut().for_each(|would| *would = format!("After such a change it would: {would}"));
+        said.insert(0, format!("Nothing for now: run {by} put this user back, and that stands until something of them changes."));
+    }
+    said
 }

@@ -5,10 +5,11 @@ use crate::ahead::{Ahead, ahead};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::plan::tenant_facts;
+use crate::usecases::unread::Unread;
 use model::run::RunKind;
 use model::{GroupKey, SourceId, UserKey};
 use planner::Planner;
-use planner::impact::{Held, Impact, Move};
+use planner::impact::{Held, Impact, Stand};
 use policy::Loaded;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -17,6 +18,10 @@ use tokio::sync::mpsc;
 
 /// Users a task reads at once: a few megabytes, and some tens of milliseconds, so that first counts are there at once.
 const BATCH: i64 = 1_000;
+
+/// What those are counted under who are not assigned to the application (ruling 113), and what is said instead while nobody knows.
+const NOT_ASSIGNED: &str = "not assigned";
+const UNKNOWN: &str = "not known yet: who is assigned to the application";
 
 /// Tasks that look at parts of one directory: more than this would keep a small server from its other work.
 const PARTS: usize = 4;
@@ -27,19 +32,32 @@ pub(super) struct Pair {
     pub tenant: Tenant,
     pub before: Arc<Planner>,
     pub after: Arc<Planner>,
+    /// The two by what is known now, where they ask what was never read (see [`Unread`]): what is shown is decided by these.
+    pub judged: Option<(Arc<Planner>, Arc<Planner>)>,
+    /// What the policy as it would be asks and nobody has read.
+    pub unread: Unread,
     /// Groups in which a membership can matter to one of them.
     pub relevant: Arc<HashSet<GroupKey>>,
 }
 
 impl Pair {
     pub async fn ready(engine: &Engine, tenant: Tenant, before: &Loaded, after: &Loaded) -> Result<Self> {
-        let make = async |loaded: &Loaded| -> Result<Planner> {
+        let unread = Unread::of(engine.store(), tenant.key, &after.policy).await?;
+        let unread_before = Unread::of(engine.store(), tenant.key, &before.policy).await?;
+        let make = async |loaded: &Loaded, unread: &Unread| -> Result<(Planner, Planner)> {
             let facts = tenant_facts(engine, &tenant, loaded, RunKind::Delta).await?;
-            Ok(Planner::new(&loaded.policy, &loaded.digest, facts))
+            let judged = Planner::new(&unread.judged(loaded), &loaded.digest, facts.clone());
+            Ok((Planner::new(&loaded.policy, &loaded.digest, facts), judged))
         };
-        let (before, after) = (make(before).await?, make(after).await?);
+        let ((before, judged_before), (after, judged_after)) = (make(before, &unread_before).await?, make(after, &unread).await?);
         let relevant = before.relevant_groups().chain(after.relevant_groups()).collect();
-        Ok(Self { tenant, before: Arc::new(before), after: Arc::new(after), relevant: Arc::new(relevant) })
+        let judged = (unread.assignments || unread_before.assignments).then(|| (Arc::new(judged_before), Arc::new(judged_after)));
+        Ok(Self { tenant, before: Arc::new(before), after: Arc::new(after), judged, unread, relevant: Arc::new(relevant) })
+    }
+
+    /// What decides what is shown.
+    pub fn decides(&self) -> &Planner {
+        self.judged.as_ref().map_or(&self.after, |(_, after)| after)
     }
 }
 
@@ -100,6 +118,7 @@ async fn part(
     tell: mpsc::Sender<Seen>,
 ) -> Result<Affected> {
     let impact = Impact::new(&pair.before, &pair.after);
+    let judged = pair.judged.as_ref().map(|(before, after)| Impact::new(before, after));
     let mut affected = Affected::default();
     let mut after = from;
     loop {
@@ -111,9 +130,15 @@ async fn part(
         for glance in batch {
             held.clear();
             held.extend(glance.held.iter().map(|(kind, marked)| Held { kind: *kind, marked: *marked }));
-            let Some(Move { from, to }) = impact.on(&glance.user, &held) else { continue };
+            // Saving touches whoever either of them names: the run reads what is not known and decides by it.
+            let known = judged.as_ref().and_then(|judged| judged.on(&glance.user, &held));
+            let Some(moved) = known.or_else(|| impact.on(&glance.user, &held)) else { continue };
             seen.affected += 1;
-            *seen.moves.entry((from.to_string(), to.to_string())).or_default() += 1;
+            let named = |stand: Stand| match stand {
+                Stand::Out(by) if by == NOT_ASSIGNED && judged.is_some() => UNKNOWN.to_owned(),
+                stand => stand.to_string(),
+            };
+            *seen.moves.entry((named(moved.from), named(moved.to))).or_default() += 1;
             if glance.linked { affected.linked.push(glance.user.key) } else { affected.unlinked.push(glance.user.key) }
         }
         // Nobody listens any more when whoever asked has gone; then the task is ended with them.

@@ -52,6 +52,8 @@ pub struct WhatIf {
     pub moves: Vec<MoveCount>,
     /// Tenants with anybody affected.
     pub tenants: Vec<TenantImpact>,
+    /// What has to be known of these counts, as sentences: what the document asks and was never read.
+    pub notes: Vec<String>,
     /// Milliseconds until there were first counts.
     pub first_ms: Option<i64>,
     /// Milliseconds so far.
@@ -89,6 +91,9 @@ pub struct TenantImpact {
 /// Ways shown; the counts cover all.
 const MOVES: usize = 100;
 
+/// Notes kept: a fleet says the same of each of its tenants.
+const NOTES: usize = 20;
+
 impl WhatIf {
     fn see(&mut self, seen: Seen) {
         self.looked_at += seen.looked_at;
@@ -122,8 +127,16 @@ impl Engine {
         for (tenant, _, _) in &pairs {
             report.of += self.store().cuts(tenant.key, 1).await?.0;
         }
+        let mut notes: Vec<(String, Vec<String>)> = Vec::new();
         for (tenant, before, after) in pairs {
             let pair = Pair::ready(self, tenant, &before, &after).await?;
+            for sentence in pair.unread.sentences() {
+                match notes.iter_mut().find(|(said, _)| *said == sentence) {
+                    Some((_, tenants)) => tenants.push(pair.tenant.name.clone()),
+                    None => notes.push((sentence, vec![pair.tenant.name.clone()])),
+                }
+            }
+            report.notes = notes.iter().take(NOTES).map(|(sentence, tenants)| noted(scope, sentence, tenants)).collect();
             self.what_if_in(&pair, &after, &mut report, &mut tell).await?;
         }
         report.complete = true;
@@ -246,14 +259,23 @@ impl Engine {
     }
 }
 
+/// A note; over the fleet with the tenants it is about.
+fn noted(scope: PolicyScope, sentence: &str, tenants: &[String]) -> String {
+    match (scope, tenants) {
+        (PolicyScope::Tenant(_), _) => sentence.to_owned(),
+        (PolicyScope::Default, [one]) => format!("{one}: {sentence}"),
+        (PolicyScope::Default, more) => format!("In {} tenants: {sentence}", more.len()),
+    }
+}
+
 async fn read(store: Store, pair: Pair, users: Vec<UserKey>) -> Result<(Vec<UserFacts>, Answers)> {
     let facts = store.facts_of(pair.tenant.key, &users, &pair.relevant).await?;
-    let answers = crate::plan::answers(&store, pair.tenant.key, &pair.after.batch(&facts), &Claims::default()).await?;
+    let answers = crate::plan::answers(&store, pair.tenant.key, &pair.decides().batch(&facts), &Claims::default()).await?;
     Ok((facts, answers))
 }
 
 fn decide(pair: &Pair, facts: &[UserFacts], answers: &Answers, claims: &mut Claims, tally: &mut Tally) {
-    for (decision, user) in pair.after.decide(facts, answers, claims).iter().zip(facts) {
+    for (decision, user) in pair.decides().decide(facts, answers, claims).iter().zip(facts) {
         let name = || user.attributes.text("displayName").or_else(|| user.attributes.text("userPrincipalName"));
         tally.note(decision, if decision.changes.is_empty() { "" } else { name().unwrap_or_default() });
     }

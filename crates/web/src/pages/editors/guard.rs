@@ -7,7 +7,7 @@ use crate::pages::form::Form;
 use crate::pages::templates::{GuardPage, GuardRow, StoppedRow};
 use crate::pages::{PageResult, render};
 use crate::state::AppState;
-use crate::view::{Mark, When, thousands};
+use crate::view::{Mark, When, count, thousands};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -137,6 +137,23 @@ async fn show(state: &AppState, caller: &Caller, mut desk: Desk, typed: Option<V
             report.held_then
         ),
     };
+    let own = match (&desk.tenant, report.own_limits) {
+        (Some(_), 0) => "This tenant has no limits of its own yet: what you change here becomes its own.".to_owned(),
+        (Some(_), _) => "These are this tenant's own limits; what it does not set, it has from the default.".to_owned(),
+        (None, 0) => "No tenant has limits of its own, so these decide for all of them.".to_owned(),
+        (None, n) => format!(
+            "{} limits of {} own; {} plans are weighed by those.",
+            count(n, "tenant has", "tenants have"),
+            if n == 1 { "its" } else { "their" },
+            if n == 1 { "its" } else { "their" }
+        ),
+    };
+    let blind = (report.without_fleet > 0).then(|| {
+        format!(
+            "For {} nothing was kept of what all tenants together weighed; the limit over all tenants is not counted there.",
+            count(report.without_fleet, "plan", "plans")
+        )
+    });
     let mut rows = Vec::new();
     for stopped in report.stopped.into_iter().take(ROWS) {
         let tenant = state.store().tenant(stopped.tenant).await.map_or_else(|_| format!("tenant {}", stopped.tenant), |t| t.name);
@@ -152,6 +169,7 @@ async fn show(state: &AppState, caller: &Caller, mut desk: Desk, typed: Option<V
             state: Mark::state(stopped.state),
             changes: thousands(stopped.changes),
             removals: thousands(stopped.removals),
+            limits: if stopped.limits == "tenant" { "its own" } else { "the default's" },
             mark,
             why,
         });
@@ -164,6 +182,7 @@ async fn show(state: &AppState, caller: &Caller, mut desk: Desk, typed: Option<V
         limits: limits.collect(),
         switches: switches.collect(),
         lead,
+        whose: std::iter::once(own).chain(blind).collect(),
         rows,
         tenant: desk.tenant,
         faults: desk.faults,

@@ -222,6 +222,7 @@ fn row(kind: Kind, field: &str, mapping: &Value, values: &[MappedValue]) -> Mapp
         clear: mapping["clear_when_empty"].as_bool().unwrap_or(false),
         entra: value.map(|v| wording::shown(&v.entra)).unwrap_or_default(),
         unfit: value.and_then(|v| v.unfit.clone()),
+        unread: value.and_then(|v| v.unread.clone()),
         record: value.map(|v| wording::shown(&v.record)).unwrap_or_default(),
     }
 }

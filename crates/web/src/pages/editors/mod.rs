@@ -1,8 +1,9 @@
-//! Editors of a policy's parts: rules, field mappings, the guard. Each works on a draft, the text of the scope's own document, which
+//! Editors of a policy's parts: rules, field mappings, roles and boards, the guard. Each works on a draft, the text of the scope's own document, which
 //! travels in the form: nothing is stored before the policy's own page has shown what it would do and somebody has saved it there.
 
 pub(crate) mod guard;
 pub(crate) mod mappings;
+pub(crate) mod roles;
 pub(crate) mod rule_form;
 pub(crate) mod rules;
 mod wording;

@@ -3,7 +3,8 @@
 use super::wording::shown;
 use crate::pages::form::Form;
 use crate::pages::templates::{GroupChoice, RuleForm};
-use model::Value;
+use crate::view::label;
+use model::{Field, Value};
 use serde_json::{Map, json};
 use std::collections::HashMap;
 
@@ -55,6 +56,7 @@ pub(super) fn of(rule: &Value, groups: &HashMap<String, String>, found: Vec<(Str
         None => "",
     };
     let client = text(&rule["then"]["client"]);
+    let defaults = rule["then"]["defaults"].as_object().into_iter().flatten();
     let everyone = rule["when"].as_object().is_some_and(|when| when.keys().all(|key| key == "include_guests"));
     RuleForm {
         new,
@@ -71,11 +73,21 @@ pub(super) fn of(rule: &Value, groups: &HashMap<String, String>, found: Vec<(Str
         kind: rule["then"]["kind"].as_str().unwrap_or("contact").to_owned(),
         client: if client == "from_tenant" { String::new() } else { client },
         site: text(&rule["then"]["site"]),
+        site_from: text(&rule["then"]["site_from"]),
         role: text(&rule["then"]["role"]),
         licence: rule["then"]["licence_type"].as_str().unwrap_or("no_change").to_owned(),
+        cabs: lines(&rule["then"]["cabs"]),
+        defaults: defaults.map(|(field, value)| (field.clone(), label(field), shown(value))).collect(),
+        targets: targets(),
         attributes: ATTRIBUTES.to_vec(),
         operators: OPERATORS.iter().map(|(word, label, _)| (*word, *label)).collect(),
     }
+}
+
+/// Fields that a default can fill: those that no rule, board or life cycle decides.
+fn targets() -> Vec<String> {
+    let decided = ["client", "site", "role", "status", "access", "cabs", "extra_roles"];
+    Field::STANDARD.iter().filter(|field| !decided.contains(field)).map(|field| (*field).to_owned()).collect()
 }
 
 /// A rule as its form says it, on top of what the form does not show. Without a condition it selects nobody unless "everyone" is ticked:
@@ -122,11 +134,20 @@ pub(super) fn read(form: &Form, before: Option<&Value>, ids: &[String]) -> Value
     then.insert("kind".into(), json!(kind));
     let client = form.text("client");
     then.insert("client".into(), json!(if client.is_empty() { "from_tenant" } else { client }));
-    for key in ["site", "role"] {
+    for key in ["site", "site_from", "role"] {
         match form.text(key) {
             "" => drop(then.remove(key)),
             value => drop(then.insert(key.into(), json!(value))),
         }
+    }
+    let cabs: Vec<&str> = form.raw("cabs").lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+    match cabs.is_empty() {
+        true => drop(then.remove("cabs")),
+        false => drop(then.insert("cabs".into(), json!(cabs))),
+    }
+    match defaults(form, &then) {
+        none if none.is_empty() => drop(then.remove("defaults")),
+        some => drop(then.insert("defaults".into(), Value::Object(some))),
     }
     if kind == "contact" {
         then.remove("licence_type");
@@ -138,6 +159,27 @@ pub(super) fn read(form: &Form, before: Option<&Value>, ids: &[String]) -> Value
     }
     rule.insert("then".into(), Value::Object(then));
     Value::Object(rule)
+}
+
+/// The defaults as the form says them. A list or a number stays one for as long as nobody changes it.
+fn defaults(form: &Form, then: &Map<String, Value>) -> Map<String, Value> {
+    let before = then.get("defaults").and_then(Value::as_object);
+    let mut defaults = Map::new();
+    let mut take = |field: &str, text: &str| {
+        let same = before.and_then(|d| d.get(field)).filter(|value| shown(value) == text);
+        if !field.is_empty() && !text.is_empty() {
+            let new = match field == Field::ADDITIONAL_EMAILS.as_str() {
+                true => text.split(',').map(str::trim).filter(|one| !one.is_empty()).collect(),
+                false => json!(text),
+            };
+            defaults.insert(field.to_owned(), same.cloned().unwrap_or(new));
+        }
+    };
+    for field in form.under("default.") {
+        take(field, form.text(&format!("default.{field}")));
+    }
+    take(form.text("default_field"), form.text("default_value"));
+    defaults
 }
 
 /// The filter with one more condition, as the builder's fields say it.
@@ -153,7 +195,7 @@ pub(super) fn with_condition(filter: &str, attribute: &str, operator: &str, valu
 }
 
 /// An id made from a name, unlike the others.
-fn fresh_id(name: &str, ids: &[String]) -> String {
+pub(super) fn fresh_id(name: &str, ids: &[String]) -> String {
     let mut id = String::new();
     for c in name.chars().flat_map(char::to_lowercase).take(40) {
         if c.is_ascii_alphanumeric() {

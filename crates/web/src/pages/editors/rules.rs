@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use sync::PolicyEdit;
 
 /// Groups a search shows.
-const FOUND: i64 = 20;
+pub(super) const FOUND: i64 = 20;
 
 /// The distance between the orders of rules that are numbered anew, so that one can be put between two.
 const STRIDE: i64 = 10;
@@ -53,7 +53,8 @@ pub async fn count(_: Admin, State(state): State<AppState>, Id(id): Id, form: Fo
 
 async fn count_of(state: &AppState, desk: &Desk, rule: &Value) -> Result<CountView, ApiError> {
     let Some((tenant, _)) = desk.tenant else {
-        return Ok(CountView { sentence: "Open a tenant's rules to count who matches there.".into(), examples: Vec::new() });
+        let sentence = "Open a tenant's rules to count who matches there.".into();
+        return Ok(CountView { sentence, examples: Vec::new(), notes: Vec::new() });
     };
     match state.engine().count_rule(TenantKey(tenant), Some(&desk.text), rule).await {
         Ok(count) => {
@@ -64,18 +65,18 @@ async fn count_of(state: &AppState, desk: &Desk, rule: &Value) -> Result<CountVi
                 format!("the first {} users", count.looked_at)
             };
             let sentence = format!("{at_least}{} of {of} match, and {} of them get this rule.", count.matches, count.wins);
-            Ok(CountView { sentence, examples: count.examples })
+            Ok(CountView { sentence, examples: count.examples, notes: count.notes })
         }
         Err(sync::Error::Policy(faults)) => {
             let sentence = faults.into_iter().next().map_or_else(String::new, |f| f.message);
-            Ok(CountView { sentence, examples: Vec::new() })
+            Ok(CountView { sentence, examples: Vec::new(), notes: Vec::new() })
         }
         Err(other) => Err(other.into()),
     }
 }
 
 /// The rules in the order in which they are asked.
-fn sorted(settings: &Value) -> Vec<Value> {
+pub(super) fn sorted(settings: &Value) -> Vec<Value> {
     let mut rules = settings["rules"].as_array().cloned().unwrap_or_default();
     rules.sort_by(|a, b| a["order"].as_i64().cmp(&b["order"].as_i64()).then_with(|| a["id"].as_str().cmp(&b["id"].as_str())));
     rules
@@ -188,9 +189,14 @@ async fn opened(state: &AppState, desk: &Desk, rule: &Value, new: bool, q: &str)
 
 /// Names of the groups that rules name by id.
 async fn names(state: &AppState, desk: &Desk, rules: &[Value]) -> Result<HashMap<String, String>, ApiError> {
-    let Some((tenant, _)) = desk.tenant else { return Ok(HashMap::new()) };
     let ids = rules.iter().flat_map(|r| r["when"]["groups"].as_array().into_iter().flatten());
-    let ids: Vec<model::SourceId> = ids.filter_map(Value::as_str).map(model::SourceId::new).collect();
+    group_names(state, desk, ids.filter_map(Value::as_str).map(str::to_owned).collect()).await
+}
+
+/// Names of groups by object id, as far as the tenant's directory holds them.
+pub(super) async fn group_names(state: &AppState, desk: &Desk, ids: Vec<String>) -> Result<HashMap<String, String>, ApiError> {
+    let Some((tenant, _)) = desk.tenant else { return Ok(HashMap::new()) };
+    let ids: Vec<model::SourceId> = ids.iter().map(model::SourceId::new).collect();
     let named = state.store().groups_by_id(TenantKey(tenant), &ids).await?;
     Ok(named.into_iter().map(|g| (g.id.as_str().to_owned(), g.name)).collect())
 }

@@ -1,5 +1,6 @@
 //! Rules and settings in words.
 
+use crate::view::label;
 use model::Value;
 use std::collections::HashMap;
 
@@ -48,7 +49,16 @@ pub(super) fn becomes(rule: &Value) -> String {
     };
     let more = [("site", "at"), ("site_from", "at the site named by"), ("role", "as")];
     let more = more.iter().filter_map(|(key, word)| then[*key].as_str().map(|value| format!(", {word} {value}")));
-    format!("{kind}{client}{}", more.collect::<String>())
+    let mut words = format!("{kind}{client}{}", more.collect::<String>());
+    let boards: Vec<&str> = then["cabs"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if !boards.is_empty() {
+        words += &format!(", on {} {}", if boards.len() == 1 { "the board" } else { "the boards" }, boards.join(", "));
+    }
+    if let Some(defaults) = then["defaults"].as_object().filter(|d| !d.is_empty()) {
+        let fields: Vec<String> = defaults.keys().map(|field| label(field)).collect();
+        words += &format!(", with a default for {}", fields.join(", "));
+    }
+    words
 }
 
 /// The settings that differ: path, before, after. A rule that is new, or gone, is one line.
@@ -95,6 +105,11 @@ mod tests {
         });
         assert_eq!(who(&rule, &groups), "In the group “Service desk” or “g-2” and where department == \"IT\", no guests");
         assert_eq!(becomes(&rule), "an agent, as technician");
+        let site = json!({ "then": { "kind": "contact", "site_from": "officeLocation", "cabs": ["change"], "defaults": { "phone": "1" } } });
+        assert_eq!(
+            becomes(&site),
+            "a contact of the tenant's client, at the site named by officeLocation, on the board change, with a default for Phone"
+        );
         assert_eq!(who(&json!({ "when": {} }), &groups), "Everyone");
         assert_eq!(
             becomes(&json!({ "then": { "kind": "contact", "client": "from_tenant" } })),
