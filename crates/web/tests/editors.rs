@@ -185,8 +185,198 @@ async fn rules_are_drafted_on_a_page_and_saved_on_the_policys_own() {
         let draft = ada.post(&path, &page, &[&[("text", "")], &fields[..]].concat()).await;
         assert_eq!(draft.status, StatusCode::OK, "{}", draft.text);
     }
-    for part in ["rules", "fields", "guard"] {
+    for part in ["rules", "fields", "roles", "guard"] {
         let page = ada.get(&format!("/policy/{part}")).await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.text);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn req_r04_a_rule_names_sites_by_a_value_boards_and_defaults() {
+    let app = App::start().await;
+    let token = app.token(&["admin"]).await;
+    let tenant = synced(&app, &token).await;
+    let own = "# by Ada\nrules:\n  # everybody\n  - id: all\n    order: 10\n    when: {}\n    then: { kind: contact, defaults: { additional_emails: [a@x.example] } }\n";
+    let policy = format!("/api/v1/tenants/{tenant}/policy");
+    app.api(Method::PUT, &policy, &token, Some(json!({ "text": own }))).await;
+    let mut ada = app.admin().await;
+    let path = format!("/tenants/{tenant}/policy/rules");
+    let page = ada.get(&path).await;
+    let form = ada.post(&path, &page, &[("text", own), ("do", "edit:all")]).await;
+    assert!(
+        form.text.contains("name=\"site_from\"") && form.text.contains("name=\"default.additional_emails\""),
+        "{}",
+        form.text
+    );
+    let fields = [
+        ("text", own),
+        ("editing", "all"),
+        ("rule_id", "all"),
+        ("name", "all"),
+        ("order", "10"),
+        ("enabled", "on"),
+        ("everyone", "on"),
+        ("kind", "contact"),
+        ("site_from", "officeLocation"),
+        ("cabs", "change\r\nrelease"),
+        ("do", "apply"),
+        ("default.additional_emails", "a@x.example"),
+        ("default_field", "phone"),
+        ("default_value", "+44 1"),
+    ];
+    let draft = ada.post(&path, &form, &fields).await;
+    assert_eq!(draft.status, StatusCode::OK, "{}", draft.text);
+    let text = draft.hidden("text").replace("&#34;", "\"").replace("&#39;", "'");
+    assert!(text.starts_with("# by Ada\nrules:\n  # everybody\n  - id: all\n"), "comments stay where they stood: {text}");
+    let saved = app.api(Method::PUT, &policy, &token, Some(json!({ "text": text }))).await;
+    assert_eq!(saved.status, StatusCode::OK, "{} {text}", saved.text);
+    let settings = app.api(Method::GET, &format!("{policy}/settings"), &token, None).await.json();
+    let then = &settings["settings"]["rules"][0]["then"];
+    assert_eq!((&then["site_from"], &then["cabs"]), (&json!("officeLocation"), &json!(["change", "release"])), "{then}");
+    assert_eq!(then["defaults"], json!({ "additional_emails": ["a@x.example"], "phone": "+44 1" }), "a list stays a list");
+    let both = ada.post(&path, &form, &[&fields[..], &[("site", "Head office")]].concat()).await;
+    assert_eq!(both.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(both.text.contains("keep one of them") && both.text.contains("value=\"Head office\""), "as it was typed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn req_r07_req_r09_groups_give_roles_and_boards_on_a_page() {
+    let app = App::start().await;
+    let token = app.token(&["admin"]).await;
+    let tenant = synced(&app, &token).await;
+    let own = "# the desk\nrole_mappings:\n  # asked for in May\n  - { id: lead, order: 10, group_name: Leads, kind: agent, role: lead }\nguard: { max_removals: 9 } # as agreed\n";
+    let policy = format!("/api/v1/tenants/{tenant}/policy");
+    let put = app.api(Method::PUT, &policy, &token, Some(json!({ "text": own }))).await;
+    assert_eq!(put.status, StatusCode::OK, "{}", put.text);
+    let group = app.api(Method::GET, &format!("/api/v1/tenants/{tenant}/groups"), &token, None).await.json()["items"][0].clone();
+    let (id, name) = (group["id"].as_str().unwrap(), group["name"].as_str().unwrap());
+    let mut ada = app.admin().await;
+    let path = format!("/tenants/{tenant}/policy/roles");
+    let page = ada.get(&path).await;
+    assert!(page.text.contains("value=\"lead\"") && page.text.contains("by its exact name"), "{}", page.text);
+    let shown = [
+        ("text", own),
+        ("here", "on"),
+        ("role.0.here", "on"),
+        ("role.0.order", "10"),
+        ("role.0.kind", "agent"),
+        ("role.0.role", "lead"),
+        ("role.0.mode", "replace"),
+    ];
+    let found = ada.post(&path, &page, &[&shown[..], &[("q", name), ("do", "find")]].concat()).await;
+    assert!(found.text.contains(&format!("<option value=\"{id}\">")), "chosen by name: {}", found.text);
+    let added = [
+        ("new.role.group", id),
+        ("new.role.kind", "contact"),
+        ("new.role.role", "approver"),
+        ("new.role.mode", "add"),
+        ("new.cab.group_name", "Board"),
+        ("new.cab.cab", "change"),
+        ("new.cab.role", "chair"),
+        ("without.contact", "orphan"),
+        ("inactive_roles", "left\r\nparked"),
+        ("do", "apply"),
+    ];
+    let draft = ada.post(&path, &found, &[&shown[..], &added].concat()).await;
+    assert_eq!(draft.status, StatusCode::OK, "{}", draft.text);
+    assert!(draft.text.contains(name), "the group stands there by its name");
+    let text = draft.hidden("text").replace("&#34;", "\"").replace("&#39;", "'");
+    let kept = "# the desk\nrole_mappings:\n  # asked for in May\n  - { id: lead, order: 10, group_name: Leads, kind: agent, role: lead }\n";
+    assert!(text.starts_with(kept) && text.contains("# as agreed"), "what nobody changed stays as it was written: {text}");
+    let saved = app.api(Method::PUT, &policy, &token, Some(json!({ "text": text }))).await;
+    assert_eq!(saved.status, StatusCode::OK, "{} {text}", saved.text);
+    let all = app.api(Method::GET, &format!("{policy}/settings"), &token, None).await.json()["settings"].clone();
+    let role = all["role_mappings"].as_array().unwrap().iter().find(|m| m["role"] == "approver").expect("the new one").clone();
+    assert_eq!(
+        (&role["group"], &role["mode"], &role["order"], &role["id"]),
+        (&json!(id), &json!("add"), &json!(20), &json!("approver"))
+    );
+    assert_eq!(all["cab_mappings"], json!([{ "group_name": "Board", "cab": "change", "role": "chair" }]));
+    assert_eq!(all["role_without_manager"], json!({ "agent": null, "contact": "orphan" }));
+    assert_eq!(all["inactive_roles"], json!(["left", "parked"]));
+
+    let settings = format!("{policy}/settings");
+    let patch = |body: Value| app.api(Method::PATCH, &settings, &token, Some(body));
+    let wrong = patch(json!({ "cab_mappings": [{ "cab": "change" }] })).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", wrong.text);
+    assert_eq!(wrong.json()["errors"][0]["pointer"], "/cab_mappings/0", "{}", wrong.text);
+    let gone = patch(json!({ "cab_mappings": [], "role_without_manager": { "agent": null, "contact": null } })).await.json();
+    assert!(gone["text"].as_str().is_some_and(|t| t.contains("cab_mappings: []") && t.starts_with("# the desk")), "{gone}");
+    let page = ada.get(&path).await;
+    let text = page.hidden("text").replace("&#34;", "\"").replace("&#39;", "'");
+    let removed = ada
+        .post(
+            &path,
+            &page,
+            &[("text", text.as_str()), ("here", "on"), ("role.0.here", "on"), ("role.0.remove", "on"), ("do", "apply")],
+        )
+        .await;
+    assert!(removed.text.contains("role_mappings[lead]"), "{}", removed.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_tenant_is_weighed_by_its_own_limits() {
+    let app = App::start().await;
+    let token = app.token(&["admin"]).await;
+    let tenant = synced(&app, &token).await;
+    let mut ada = app.admin().await;
+    let page = ada.get("/policy/guard").await;
+    assert!(page.text.contains("No tenant has limits of its own, so these decide for all of them."), "{}", page.text);
+    let strict = [("text", ""), ("max_agent_creates", ""), ("max_creates_share", ""), ("max_rekeys", "0"), ("do", "apply")];
+    let weighed = ada.post("/policy/guard", &page, &strict).await;
+    assert_eq!(weighed.status, StatusCode::OK, "{}", weighed.text);
+
+    app.api(
+        Method::PUT,
+        &format!("/api/v1/tenants/{tenant}/policy"),
+        &token,
+        Some(json!({ "text": "guard: { max_rekeys: 50 }\n" })),
+    )
+    .await;
+    let page = ada.get("/policy/guard").await;
+    assert!(page.text.contains("1 tenant has limits of its own; its plans are weighed by those."), "{}", page.text);
+    let own = ada.get(&format!("/tenants/{tenant}/policy/guard")).await;
+    assert!(own.text.contains("These are this tenant&#39;s own limits"), "{}", own.text);
+    let report =
+        app.api(Method::POST, &format!("/api/v1/tenants/{tenant}/policy/guard/weigh"), &token, Some(json!({}))).await.json();
+    assert_eq!(
+        (&report["own_limits"], &report["without_fleet"]),
+        (&json!(1), &json!(0)),
+        "what the fleet weighed is kept with each plan: {report}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ruling_87_limits_over_all_tenants_tell_what_they_would_have_stopped() {
+    let app = App::start().await;
+    let token = app.token(&["admin"]).await;
+    let tenant = synced(&app, &token).await;
+    app.connects(1, "Fabrikam").await;
+    let users = app.api(Method::GET, &format!("/api/v1/tenants/{tenant}/users?outcome=synced"), &token, None).await.json();
+    let directory = app.entra.tenant(0).expect("a tenant").id;
+    for user in users["items"].as_array().expect("a list").iter().take(12) {
+        let path = format!("/tenants/{directory}/users/{}", user["user_id"].as_str().expect("an id"));
+        tokio::task::block_in_place(|| app.entra.control(Method::PATCH, &path, &json!({ "accountEnabled": false })))
+            .expect("changed");
+    }
+    app.api(Method::POST, &format!("/api/v1/tenants/{tenant}/runs"), &token, Some(json!({}))).await;
+    app.work().await;
+    let weigh = async |guard: Value| {
+        let path = format!("/api/v1/tenants/{tenant}/policy/guard/weigh");
+        let report = app.api(Method::POST, &path, &token, Some(json!({ "guard": guard }))).await.json();
+        let stopped = report["stopped"].as_array().expect("a list").iter().find(|s| s["removals"] == 12).cloned();
+        stopped.unwrap_or_else(|| panic!("{report}"))
+    };
+    let off = json!({ "max_removals": "off", "max_removal_share": "off", "fleet_max_removal_share": "off" });
+    assert_eq!(weigh(off.clone()).await["holds"], json!([]), "no limit, no hold");
+    let mut fleet = off;
+    fleet["fleet_max_removal_share"] = json!(1);
+    let stopped = weigh(fleet).await;
+    assert!(stopped["holds"][0].as_str().is_some_and(|h| h.contains("linked people of all tenants")), "{stopped}");
+    assert_eq!(stopped["limits"], "tenant");
+    let mut ada = app.admin().await;
+    let page = ada.get("/policy/guard").await;
+    let limits = [("text", ""), ("fleet_max_removal_share", "1"), ("do", "apply")];
+    let shown = ada.post("/policy/guard", &page, &limits).await;
+    assert!(shown.text.contains("linked people of all tenants") && shown.text.contains("the default&#39;s"), "{}", shown.text);
 }

@@ -23,13 +23,14 @@ async fn used(app: &App) -> i64 {
             app.api(Method::PUT, &format!("/api/v1/tenants/{tenant}/policy"), &token, Some(json!({ "text": text }))).await;
         assert_eq!(saved.status, StatusCode::OK, "{}", saved.text);
     }
-    // Somebody new, whom the policy leaves to a person; and somebody who goes, whose removal waits.
+    // Somebody new with a mailbox, whom the policy leaves to a person; and somebody who goes, whose removal waits.
     let directory = app.entra.tenant(0).expect("a tenant").id;
     let people = app.api(Method::GET, &format!("/api/v1/tenants/{tenant}/users?outcome=synced"), &token, None).await.json();
     let gone = people["items"][0]["user_id"].as_str().expect("somebody").to_owned();
     let disabled = json!({ "accountEnabled": false });
     let new = json!({ "displayName": "Nia New", "givenName": "Nia", "surname": "New", "userPrincipalName": "nia@contoso.example",
-        "mail": "nia@contoso.example", "accountEnabled": true });
+        "mail": "nia@contoso.example", "accountEnabled": true,
+        "assignedLicenses": [{ "skuId": "4b9405b0-7788-4568-add1-99614e613b69", "disabledPlans": [] }] });
     tokio::task::block_in_place(|| {
         app.entra.control(Method::PATCH, &format!("/tenants/{directory}/users/{gone}"), &disabled).expect("changed");
         app.entra.control(Method::POST, &format!("/tenants/{directory}/users"), &new).expect("made");

@@ -53,3 +53,33 @@ both!(faults_of_a_file_are_told_by_line_and_change_nothing, EVERYONE, |s| {
     ensure!(s.dump()? == before, "one fault, and nothing is changed");
     Ok(())
 });
+
+both!(
+    /// Before the first sync the warning stands wherever somebody looks: on the tenant, in a preview, beside `--yes`, and in the plan.
+    req_m03_records_and_no_key_but_the_object_id_are_warned_of_before_the_first_sync,
+    "
+preset: halo
+rules:
+  - { id: everyone, order: 1, when: {}, then: { kind: contact, client: from_tenant, role: portal-user } }
+",
+    |s| {
+        const WARNED: &str = "the policy matches by the object id alone";
+        let shown = s.home.done(&["tenants", "show", "acme", "--json"])?.json()?;
+        ensure!(shown["warnings"] == serde_json::json!([]), "no record, no warning: {shown}");
+        let file = s.file("people.csv", &format!("kind,client,email,last_name\ncontact,Acme,{},Old\n", s.address("ada")))?;
+        s.home.done(&["records", "import", &file])?;
+        s.joins("ada", serde_json::json!({}))?;
+        let shown = s.home.done(&["tenants", "show", "acme"])?.stdout;
+        ensure!(shown.contains(WARNED) && shown.contains("1 records are linked to nobody"), "{shown}");
+        let preview = s.home.done(&["sync", "acme", "--preview"])?;
+        ensure!(preview.stdout.contains(WARNED) && preview.stderr.contains(WARNED), "{preview:?}");
+        let held = s.sync(&[])?;
+        ends(&held, 3, "held")?;
+        ensure!(held.run["holds"].to_string().contains("nothing_to_match_by"), "{held:?}");
+        let done = s.home.done(&["sync", "acme", "--yes"])?;
+        ensure!(done.stderr.contains(WARNED), "who approves beforehand is told beforehand: {done:?}");
+        let after = s.home.done(&["tenants", "show", "acme", "--json"])?.json()?;
+        ensure!(after["warnings"] == serde_json::json!([]), "after the first sync it is too late: {after}");
+        Ok(())
+    }
+);

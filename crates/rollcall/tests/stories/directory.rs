@@ -155,3 +155,37 @@ both!(garbage_is_refused_and_leaves_all_as_it_was, EVERYONE, |s| {
     ensure!(s.synced_well(&[])?.count("update") == 1, "the change is not lost");
     Ok(())
 });
+
+both!(req_c07_permissions_that_the_policy_asks_for_are_tested_too, EVERYONE, |s| {
+    let tested = |s: &Story| Ok::<_, anyhow::Error>(s.home.run(&["connections", "test", "acme", "--json"])?);
+    let line = |test: &Value, name: &str| -> Value {
+        test["permissions"].as_array().into_iter().flatten().find(|p| p["permission"] == name).cloned().unwrap_or_default()
+    };
+    s.entra(Method::POST, "/consent", &json!({ "revoke": ["Application.Read.All", "AuditLog.Read.All"] }))?;
+    let plain = tested(s)?;
+    let test = plain.json()?;
+    ensure!(plain.code == Some(0) && line(&test, "Application.Read.All").is_null(), "nobody asks for it: {test}");
+
+    s.policy(&format!(
+        "{EVERYONE}scope: {{ app_assigned: true }}\nfields: {{ contact: {{ last_sign_in: {{ source: signInActivity.lastSignInDateTime }} }} }}\n"
+    ))?;
+    let refused = tested(s)?;
+    let test = refused.json()?;
+    ensure!(refused.code == Some(1) && test["ok"] == false, "{test}");
+    let app = line(&test, "Application.Read.All");
+    ensure!(app["state"] == "missing" && app["mandatory"] == true, "{app}");
+    ensure!(app["detail"].as_str().is_some_and(|d| d.contains("with scope.app_assigned off, everything works")), "{app}");
+    let dates = line(&test, "AuditLog.Read.All");
+    ensure!(dates["state"] == "missing" && dates["mandatory"] == false, "{dates}");
+    let told = s.home.run(&["connections", "test", "acme"])?.stdout;
+    ensure!(told.contains("AuditLog.Read.All is missing: ") && told.contains("everything works but those dates"), "{told}");
+
+    s.entra(Method::POST, "/consent", &json!({ "grant": ["Application.Read.All"] }))?;
+    let most = tested(s)?;
+    let test = most.json()?;
+    ensure!(
+        most.code == Some(0) && line(&test, "Application.Read.All")["state"] == "granted",
+        "only the dates are missing: {test}"
+    );
+    Ok(())
+});

@@ -174,3 +174,33 @@ both!(undo_takes_a_fresh_link_back, EVERYONE, |s| {
     ensure!(s.sync(&["--full"])?.nothing(), "she stays free until something of hers changes");
     Ok(())
 });
+
+both!(undo_is_named_by_explain_for_as_long_as_it_stands, EVERYONE, |s| {
+    let ids = six(s)?;
+    s.changes(&ids[0], json!({ "jobTitle": "Countess", "surname": "Lovelace" }))?;
+    let run = s.synced_well(&[])?;
+    let plan = Plan::of(s, &run.id())?;
+    plan.approve(s)?;
+    let explained = |s: &Story| s.home.done(&["explain", "acme", &s.address("ada"), "--json"])?.json();
+    let stage = |why: &Value| {
+        let undo = why["stages"].as_array().into_iter().flatten().find(|stage| stage["stage"] == "Undo");
+        undo.and_then(|stage| stage["sentences"][0].as_str()).unwrap_or_default().to_owned()
+    };
+    let why = explained(s)?;
+    let said = stage(&why);
+    ensure!(
+        said.contains(&format!("took back what run {} had done", run.id())) && said.contains(&format!("(run {})", plan.id())),
+        "{why}"
+    );
+    ensure!(said.contains("Full runs do not count that as drift"), "{said}");
+    ensure!(why["next"][0].as_str().is_some_and(|next| next.starts_with("Nothing for now")), "{why}");
+    let told = s.home.done(&["explain", "acme", &s.address("ada")])?.stdout;
+    ensure!(told.contains("Undo") && told.contains("Nothing for now"), "{told}");
+    ensure!(stage(&s.home.done(&["explain", "acme", &s.address("bea"), "--json"])?.json()?).is_empty(), "nobody else is");
+
+    ensure!(s.sync(&["--full"])?.nothing(), "and that is so");
+    s.changes(&ids[0], json!({ "mobilePhone": "+44 1" }))?;
+    s.synced_well(&[])?;
+    ensure!(stage(&explained(s)?).is_empty(), "a change in Entra ends it: {}", explained(s)?);
+    Ok(())
+});

@@ -109,3 +109,42 @@ both!(what_if_of_the_default_goes_over_the_fleet, EVERYONE_LAST, |s| {
     ensure!(shown["of"] == 6 && shown["complete"] == true, "{shown}");
     Ok(())
 });
+
+both!(ruling_60_what_if_says_of_an_extension_that_it_was_never_read, EVERYONE_LAST, |s| {
+    six(s)?;
+    let badge = format!("extension_{}_badgeNumber", s.tenant.client_id.replace('-', ""));
+    let badged = format!("{EVERYONE_LAST}fields: {{ contact: {{ badge: {{ source: {badge} }} }} }}\n");
+    let shown = what_if(s, &badged)?;
+    let note = shown["notes"][0].as_str().unwrap_or_default();
+    ensure!(note.starts_with(&format!("{badge} is not read yet; the next full read brings it")), "{shown}");
+    let file = s.file("draft.yaml", &badged)?;
+    let told = s.home.done(&["policy", "what-if", &file, "--tenant", "acme"])?.stdout;
+    ensure!(told.contains(&format!("Mind: {badge} is not read yet")), "{told}");
+    s.home.done(&["policy", "import", &file, "--tenant", "acme"])?;
+    s.sync(&[])?;
+    let known = what_if(s, &badged.replace("badge: {", "badge: { overwrite: always,"))?;
+    ensure!(known["notes"] == json!([]), "the run after saving has read it: {known}");
+    Ok(())
+});
+
+both!(req_c13_what_if_predicts_no_removals_by_assignments_nobody_has_read, EVERYONE_LAST, |s| {
+    six(s)?;
+    let assigned = format!("{EVERYONE_LAST}scope: {{ app_assigned: true }}\n");
+    let shown = what_if(s, &assigned)?;
+    ensure!(shown["removals"] == 0 && shown["changes"] == 0, "nobody can say who is assigned: {shown}");
+    ensure!(shown["affected"] == 6, "and yet saving has all of them looked at again: {shown}");
+    ensure!(shown["moves"][0]["to"] == "not known yet: who is assigned to the application", "{shown}");
+    ensure!(shown["notes"][0].as_str().is_some_and(|n| n.contains("not known yet; the next run reads it")), "{shown}");
+
+    let file = s.file("draft.yaml", &assigned)?;
+    let saved = s.home.done(&["policy", "import", &file, "--tenant", "acme"])?;
+    ensure!(saved.stdout.contains("affects 6 users") && due(s)? == 6, "exactly those: {}", saved.stdout);
+    let why = s.home.done(&["explain", "acme", &s.address("ada")])?.stdout;
+    ensure!(why.contains("not known yet") && !why.to_lowercase().contains("deactivate this"), "nor does explaining guess: {why}");
+    let held = s.sync(&[])?;
+    ends(&held, 3, "held")?;
+    ensure!(held.count("revoke_access") + held.count("deactivate") == 6, "the run has read it, and the guard asks: {held:?}");
+    let known = what_if(s, &format!("{assigned}matching: {{ on_none: review }}\n"))?;
+    ensure!(known["notes"] == json!([]), "{known}");
+    Ok(())
+});

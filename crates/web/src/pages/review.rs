@@ -153,6 +153,7 @@ async fn listed(
         Select { name: "why", label: "Question", options: whys, chosen: why.to_owned() },
     ];
     let actions = match shown.state {
+        _ if !page.operates => Vec::new(),
         "open" => vec![("link", "Link the only candidate"), ("create", "Create new records"), ("dismiss", "Dismiss")],
         "dismissed" | "decided" => vec![("reopen", "Open again")],
         _ => Vec::new(),

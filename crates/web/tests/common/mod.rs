@@ -29,11 +29,11 @@ pub struct App {
 }
 
 impl App {
-    /// A server on an empty database, with one simulated tenant of 40 users to connect to.
+    /// A server on an empty database, with two simulated tenants of 40 users each to connect to.
     pub async fn start() -> Self {
         let database = sqlite().expect("a database");
         let clock = Arc::new(FixedClock::at("2026-01-01T00:00:00Z".parse().expect("a time")));
-        let options = simulator::Options { tenants: 1, users: 40, groups: 4, ..simulator::Options::default() };
+        let options = simulator::Options { tenants: 2, users: 40, groups: 4, ..simulator::Options::default() };
         let entra = tokio::task::spawn_blocking(move || Entra::start(options)).await.expect("a thread").expect("a simulator");
         let store = Store::open(database.url(), 0).await.expect("a store");
         let settings = Settings {
@@ -124,11 +124,16 @@ impl App {
         browser
     }
 
-    /// Connects the simulator's tenant and maps it to a client; gives the tenant's number.
+    /// Connects the simulator's first tenant and maps it to a client; gives the tenant's number.
     pub async fn connected(&self) -> i64 {
-        let tenant = self.entra.tenant(0).expect("a tenant");
+        self.connects(0, "Contoso").await
+    }
+
+    /// Connects one of the simulator's tenants under a name, and maps it to a client; gives the tenant's number.
+    pub async fn connects(&self, index: usize, name: &str) -> i64 {
+        let tenant = self.entra.tenant(index).expect("a tenant");
         let new = sync::NewConnection {
-            name: "Contoso".into(),
+            name: name.into(),
             tenant: tenant.id,
             client_id: tenant.client_id,
             secret: tenant.secret.into(),
@@ -137,8 +142,8 @@ impl App {
         };
         let actor = sync::Actor::cli("test");
         self.engine.add_connection(new, &actor).await.expect("a connection");
-        let key = self.engine.tenants().await.expect("tenants")[0].key;
-        self.engine.map_tenant(key, "Contoso Ltd", true, &actor).await.expect("mapped");
+        let key = self.engine.tenant_named(name).await.expect("the tenant").key;
+        self.engine.map_tenant(key, &format!("{name} Ltd"), true, &actor).await.expect("mapped");
         key.0
     }
 

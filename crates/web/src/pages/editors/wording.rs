@@ -61,20 +61,33 @@ pub(super) fn becomes(rule: &Value) -> String {
     words
 }
 
-/// The settings that differ: path, before, after. A rule that is new, or gone, is one line.
+/// Lists whose items are told as one line when they are new, or gone: the list, the key every item has, and what an item is called.
+const LISTS: [(&str, &str, &str); 3] =
+    [("rules", "id", "rule"), ("role_mappings", "id", "role"), ("cab_mappings", "cab", "board")];
+
+/// The settings that differ: path, before, after. A rule or mapping that is new, or gone, is one line.
 pub(super) fn differences(lines: &[sync::PolicyChange]) -> Vec<(String, String, String)> {
-    let rule = |path: &str| path.strip_prefix("rules[")?.split_once("].").map(|(id, rest)| (id.to_owned(), rest.to_owned()));
+    // Of a line within an item: the item's own path, whether the line is that of the key every item has, and the word for the item.
+    let within = |path: &str| {
+        let (item, key) = path.split_once("].").map(|(item, key)| (format!("{item}]"), key.to_owned()))?;
+        let (_, first, word) = LISTS.iter().find(|(list, ..)| item.starts_with(&format!("{list}[")))?;
+        Some((item, key == *first, *word))
+    };
     let whole: Vec<(String, bool)> = lines
         .iter()
-        .filter_map(|line| rule(&line.path).filter(|(_, key)| key == "id").map(|(id, _)| (id, line.before.is_null())))
+        .filter_map(|line| within(&line.path).filter(|(_, first, _)| *first).map(|(item, ..)| (item, line)))
+        .filter(|(_, line)| line.before.is_null() || line.after.is_null())
+        .map(|(item, line)| (item, line.before.is_null()))
         .collect();
     let mut told = Vec::new();
     for line in lines {
-        let of = rule(&line.path).and_then(|(id, key)| whole.iter().find(|(w, _)| *w == id).map(|w| (w, key)));
-        match of {
-            Some(((id, true), key)) if key == "id" => told.push((format!("rules[{id}]"), String::new(), "a new rule".to_owned())),
-            Some(((id, false), key)) if key == "id" => told.push((format!("rules[{id}]"), "a rule".to_owned(), String::new())),
+        let item = within(&line.path).filter(|(item, ..)| whole.iter().any(|(known, _)| known == item));
+        match item {
+            Some((item, true, word)) if line.before.is_null() => told.push((item, String::new(), format!("a new {word}"))),
+            Some((item, true, word)) => told.push((item, format!("a {word}"), String::new())),
             Some(_) => {}
+            // A list that was empty, or is now, reads as nothing on both sides; its items are told.
+            None if shown(&line.before).is_empty() && shown(&line.after).is_empty() => {}
             None => told.push((line.path.clone(), shown(&line.before), shown(&line.after))),
         }
     }
