@@ -92,9 +92,9 @@ pub async fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Demo(args) => Box::pin(demo::run(files, args)).await,
         Command::Serve(args) => serve::run(files, args).await,
-        Command::Sync(args) => sync::run(files, args).await,
+        Command::Sync(args) => Box::pin(sync::run(files, args)).await,
         Command::Runs(command) => runs::run(files, command).await,
-        Command::Review(command) => review::run(files, command).await,
+        Command::Review(command) => Box::pin(review::run(files, command)).await,
         Command::Explain(args) => explain::run(files, args).await,
         Command::Connections(command) => connections::run(files, command).await,
         Command::Tenants(command) => tenants::run(files, command).await,
