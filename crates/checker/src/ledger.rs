@@ -213,7 +213,10 @@ impl Ledger {
             let key = key(&name);
             self.plan.names.push((key, place));
             let is_own = |r: &Record<'_>| Some(r.person.id) == change.record || r.tie.is_some_and(|t| t.user == change.user);
-            let holders = records.holders(&name).filter(|r| !is_own(r));
+            // A record of the other kind that a new one is made beside was matched with the user: its name is not in the way (ruling 48).
+            let makes_beside = change.verb == Verb::Create && !one_log_in;
+            let is_beside = |r: &Record<'_>| makes_beside && r.tie.is_none() && r.person.kind != change.kind;
+            let holders = records.holders(&name).filter(|r| !is_own(r) && !is_beside(r));
             self.plan.holders.extend(holders.map(|r| Holder { place, record: r.person.id, name: key }));
         }
         if change.verb == Verb::Create

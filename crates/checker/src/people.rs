@@ -1,8 +1,8 @@
 //! The records that planning was told of: those linked to the users of a batch, and those that answered its questions.
 
-use model::facts::{Answers, Candidate, UserFacts};
+use model::facts::{Answers, Candidate, Choice, UserFacts};
 use model::records::Person;
-use model::{Field, PersonId, Status, UserKey, Value, text};
+use model::{Field, Kind, PersonId, Status, UserKey, Value, text};
 use std::collections::HashMap;
 
 /// A record as it is before the plan.
@@ -53,6 +53,11 @@ impl<'a> Records<'a> {
     /// Whether a person has said that this user stays out.
     pub(crate) fn is_dismissed(&self, user: UserKey) -> bool {
         self.users.get(&user).and_then(|u| u.review.as_ref()).is_some_and(|r| r.dismissed)
+    }
+
+    /// Whether a person has answered with a new record: what they were asked about stays beside it (ruling 13).
+    pub(crate) fn is_chosen_new(&self, user: UserKey, kind: Kind) -> bool {
+        self.users.get(&user).and_then(|u| u.chosen(kind)) == Some(Choice::Create)
     }
 
     /// The records in use that were told to have a username, by its folded form.

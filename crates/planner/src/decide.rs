@@ -14,6 +14,7 @@ use crate::rules::{Chosen, Rules, Won};
 use crate::scope::{self, ScopeCheck};
 use crate::source::Fault;
 use crate::username;
+use model::address::AddressKey;
 use model::attributes::Hash;
 use model::directory::Presence;
 use model::facts::{Answers, Choice, Linked, Questions, TenantFacts, UserFacts};
@@ -224,6 +225,11 @@ impl Planner {
             if linked.is_none() {
                 self.match_keys.of(*kind).ask(user, questions);
                 questions.usernames.extend(Self::former_names(user, *kind).map(|name| text::fold(&name)));
+                if user.review.as_ref().is_some_and(|item| item.why == ReviewWhy::DuplicateInSource) {
+                    // Whether the other user still has the address that both would have, be it a matching key or not.
+                    let email = self.mappings.of(*kind).email(user);
+                    questions.addresses.extend(email.as_deref().and_then(AddressKey::of));
+                }
             }
             questions.sites.extend(Self::asked_site(user, won, *kind));
             if self.mappings.of(*kind).maps_manager() {

@@ -321,13 +321,13 @@ impl Planner {
             return Part::Failed(Box::new(draft));
         }
         standing.merge(user, Some(&former), moment, &link.decided, true, true, &mut draft);
-        let mut name = match self.new_name(user, won, kind, Some(&former), None, moment, answers, claims, &mut draft) {
+        let mut name = match self.new_name(user, won, kind, Some(&former), &[], moment, answers, claims, &mut draft) {
             Ok(name) => name,
             Err((item, waits)) => return Part::Review(item, waits),
         };
         if let (None, Some(plain)) = (&name, former.username.as_deref().filter(|n| !text::trim(n).is_empty())) {
             // It goes back to the name it had, which somebody may have taken meanwhile.
-            let wish = username::wish(user, plain, Some(person.id), answers);
+            let wish = username::wish(user, plain, &[person.id], answers);
             if let Some(holder) = claims.holder(user.key, &wish) {
                 let (item, waits) = taken(user, won, kind, &[plain.to_owned()], Some(holder));
                 return Part::Review(Box::new(item), waits);

@@ -249,7 +249,7 @@ impl Planner {
             return Err(Obstacle::Later(Box::new(course)));
         }
         for kind in making {
-            match self.part(user, won, kind, answers, claims) {
+            match self.part(user, won, kind, &[], answers, claims) {
                 Part::Review(item, waits) => return Err(Obstacle::Review(item, waits)),
                 Part::Failed(draft) => return Err(Obstacle::Failed(draft)),
                 Part::Stays(draft) => return Err(Obstacle::Stays(draft)),
@@ -584,7 +584,7 @@ impl Planner {
             draft.put(Some(person), &Field::USERNAME, Value::from(first.as_str()));
             return Named::Fine;
         }
-        let wishes = || choices.iter().map(|c| username::wish(user, c, Some(person.id), answers)).collect::<Vec<_>>();
+        let wishes = || choices.iter().map(|c| username::wish(user, c, &[person.id], answers)).collect::<Vec<_>>();
         let level = claims.wish(user.key, &user.id, person.id, has.map(username::key), wishes());
         match choices.get(level) {
             Some(name) => {
@@ -596,7 +596,7 @@ impl Planner {
             }
             None => {
                 draft.kept(&Field::USERNAME, KeptBecause::UsernameTaken);
-                let holder = claims.holder(user.key, &username::wish(user, first, Some(person.id), answers));
+                let holder = claims.holder(user.key, &username::wish(user, first, &[person.id], answers));
                 Named::Taken { choices, holder }
             }
         }

@@ -15,12 +15,12 @@ use crate::standing::{Lack, Standing};
 use crate::username;
 use crate::write::{email_key, is_same_name};
 use model::address::AddressKey;
-use model::facts::{Answers, Choice, UserFacts};
+use model::facts::{Answers, Candidate, Choice, UserFacts};
 use model::plan::{self, Change, Decision, Effects, LinkState, Outcome, ReportWhy, ReviewItem, Verb, Wait};
 use model::policy::{OnInactive, OnLink, OnNone, RuleKind};
 use model::reason::{Cause, KeptBecause, Reason, ReviewWhy};
 use model::records::{Deactivated, Person};
-use model::{Field, Fields, Kind, PersonId, Status, UserKey, Value, text};
+use model::{Field, Fields, Kind, PersonId, SourceId, Status, UserKey, Value, text};
 
 /// What is decided about one of a user's records that is not linked yet.
 pub(crate) enum Part<'a> {
@@ -97,8 +97,9 @@ impl Planner {
             return decision;
         }
         let mut parts = Vec::new();
+        let own = self.own(user, won, answers, claims);
         for kind in won.compiled.rule.then.kind.kinds() {
-            match self.part(user, won, *kind, answers, claims) {
+            match self.part(user, won, *kind, &own, answers, claims) {
                 Part::Review(item, waits) => {
                     decision.standing.outcome = Outcome::InReview;
                     decision.reasons.push(Reason::InReview { item: item.why });
@@ -134,16 +135,48 @@ impl Planner {
         decision
     }
 
-    /// Decides one record of a user. Nothing is claimed yet: a second part may still hold both (ruling 45).
+    /// The records that are to be linked to a user who becomes both: neither is in the way of the other's username (ruling 45).
+    fn own(&self, user: &UserFacts, won: &Won<'_>, answers: &Answers, claims: &Claims) -> Vec<PersonId> {
+        if won.compiled.rule.then.kind != RuleKind::AgentAndContact {
+            return Vec::new();
+        }
+        let found = |kind: &Kind| {
+            if let Some(Choice::Link(record)) = user.chosen(*kind) {
+                return Some(record);
+            }
+            let standing = self.standing(user, won, *kind, answers, claims).ok()?;
+            match self.search(*kind, &standing).run(user, answers, claims) {
+                Ok(Found::One(found)) => Some(found.candidate.person.id),
+                // What is unclear, or cannot be computed, holds both parts back.
+                Ok(_) | Err(_) => None,
+            }
+        };
+        won.compiled.rule.then.kind.kinds().iter().filter_map(found).collect()
+    }
+
+    fn search(&self, kind: Kind, standing: &Standing<'_>) -> Search<'_> {
+        Search {
+            policy: &self.policy,
+            keys: self.match_keys.of(kind),
+            tenant: self.tenant.tenant,
+            kind,
+            client: standing.client(),
+            other_kind: standing.rule.then.kind != RuleKind::AgentAndContact,
+        }
+    }
+
+    /// Decides one record of a user. Nothing is claimed yet: a second part may still hold both (ruling 45). `own`: records that other
+    /// parts link to the same user.
     pub(crate) fn part<'a>(
         &'a self,
         user: &'a UserFacts,
         won: &Won<'a>,
         kind: Kind,
+        own: &[PersonId],
         answers: &'a Answers,
         claims: &Claims,
     ) -> Part<'a> {
-        match self.found(user, won, kind, answers, claims) {
+        match self.found(user, won, kind, own, answers, claims) {
             Part::Review(mut item, waits) => {
                 let hints = hints(user, self.match_keys.of(kind), &item.candidates, &item.evidence, answers);
                 item.evidence.extend(hints);
@@ -153,7 +186,15 @@ impl Planner {
         }
     }
 
-    fn found<'a>(&self, user: &'a UserFacts, won: &Won<'_>, kind: Kind, answers: &'a Answers, claims: &Claims) -> Part<'a> {
+    fn found<'a>(
+        &self,
+        user: &'a UserFacts,
+        won: &Won<'_>,
+        kind: Kind,
+        own: &[PersonId],
+        answers: &'a Answers,
+        claims: &Claims,
+    ) -> Part<'a> {
         let rule = &won.compiled.rule;
         let review = |unclear: Unclear, mut waits: Vec<Wait>| {
             waits.extend(unclear.candidates.iter().map(|p| Wait::Person(*p)));
@@ -166,10 +207,10 @@ impl Planner {
             Err(Lack::Fault(fault)) => return failed(user, &fault),
         };
         match user.chosen(kind) {
-            Some(Choice::Create) => return self.create(user, won, kind, &standing, Making::Chosen, answers, claims),
+            Some(Choice::Create) => return self.create(user, won, kind, &standing, Making::Chosen, own, answers, claims),
             Some(Choice::Link(record)) => {
                 if let Some(found) = self.chosen(user, record, answers, claims) {
-                    return self.link(user, won, kind, standing, found, answers, claims);
+                    return self.link(user, won, kind, standing, found, own, answers, claims);
                 }
             }
             None => {}
@@ -178,14 +219,7 @@ impl Planner {
             return self.restore(user, won, linked, standing, answers, claims);
         }
         let keys = self.match_keys.of(kind);
-        let search = Search {
-            policy: &self.policy,
-            keys,
-            tenant: self.tenant.tenant,
-            kind,
-            client: standing.client(),
-            other_kind: rule.then.kind != RuleKind::AgentAndContact,
-        };
+        let search = self.search(kind, &standing);
         let waits = || keys.waits(user);
         let tried = || Reason::NoMatch { keys: keys.names() };
         let found = match search.run(user, answers, claims) {
@@ -194,7 +228,7 @@ impl Planner {
         };
         match found {
             Found::Unclear(unclear) => review(unclear, waits()),
-            Found::One(found) => self.link(user, won, kind, standing, found, answers, claims),
+            Found::One(found) => self.link(user, won, kind, standing, found, own, answers, claims),
             Found::OtherKind(found) => {
                 let person = &found.candidate.person;
                 // A root record is left alone altogether, and one whose status is pinned too; neither is to have a second log-in.
@@ -205,10 +239,10 @@ impl Planner {
                     Turn::Beside if !person.root => Making::Beside(found),
                     _ => return review(found.kind_change(kind), waits()),
                 };
-                self.create(user, won, kind, &standing, making, answers, claims)
+                self.create(user, won, kind, &standing, making, own, answers, claims)
             }
             Found::Nobody => match self.policy.matching.on_none {
-                OnNone::Create => self.create(user, won, kind, &standing, Making::NoMatch, answers, claims),
+                OnNone::Create => self.create(user, won, kind, &standing, Making::NoMatch, own, answers, claims),
                 OnNone::Skip => Part::Skip(vec![tried()]),
                 OnNone::Review => {
                     let evidence = vec![tried()];
@@ -226,12 +260,14 @@ impl Planner {
         kind: Kind,
         standing: &Standing<'_>,
         making: Making<'a>,
+        own: &[PersonId],
         answers: &Answers,
         claims: &Claims,
     ) -> Part<'a> {
         let rule = standing.rule;
         let mut draft = Draft::default();
         let chosen = matches!(making, Making::Chosen);
+        let mut own = own.to_vec();
         let archive = match making {
             Making::NoMatch => {
                 draft.reasons.push(Reason::NoMatch { keys: self.match_keys.of(kind).names() });
@@ -239,14 +275,20 @@ impl Planner {
             }
             Making::Chosen => {
                 draft.reasons.push(Reason::ChosenNew);
+                // A record of the other kind was matched with the user; the new one is made beside it (rulings 13 and 48).
+                let asked = user.review.as_ref().filter(|item| item.why == ReviewWhy::KindChange);
+                own.extend(asked.into_iter().flat_map(|item| item.candidates.iter().copied()));
                 None
             }
             Making::InPlaceOf(found) => {
                 draft.reasons.extend(found.kind_change(kind).evidence);
+                own.push(found.candidate.person.id);
                 Some(found)
             }
             Making::Beside(found) => {
                 draft.reasons.extend(found.kind_change(kind).evidence);
+                // What somebody was linked to until now stays theirs by name.
+                own.extend((!found.moved).then_some(found.candidate.person.id));
                 None
             }
         };
@@ -261,8 +303,7 @@ impl Planner {
             // Of two records of one user only the agent has the log-in (ruling 45).
             draft.put(None, &Field::ACCESS, Value::Bool(false));
         }
-        let leaving = archive.as_ref().map(|found| found.candidate.person.id);
-        let name = match self.new_name(user, won, kind, None, leaving, Moment::Create, answers, claims, &mut draft) {
+        let name = match self.new_name(user, won, kind, None, &own, Moment::Create, answers, claims, &mut draft) {
             Ok(name) => name,
             Err((item, waits)) if !draft.failed => return Part::Review(item, waits),
             Err(_) => None,
@@ -270,13 +311,14 @@ impl Planner {
         if draft.failed || draft.fault {
             return Part::Failed(Box::new(draft));
         }
-        let created = || email_key(&draft).and_then(|key| claims.created_with(key, user.key));
-        if let Some(other) = if chosen { None } else { created() } {
+        let created = || email_key(&draft).and_then(|key| claims.created_with(key, user.key)).map(|other| (other, None));
+        let twin = || created().or_else(|| first_with_address(user, &draft, answers, claims));
+        if let Some((other, record)) = if chosen { None } else { twin() } {
             let waits = wait_for(Some(other)).into_iter();
-            let waits = waits.chain(self.match_keys.of(kind).waits(user)).collect();
+            let waits = waits.chain(self.match_keys.of(kind).waits(user)).chain(record.map(Wait::Person)).collect();
             let unclear = Unclear {
                 why: ReviewWhy::DuplicateInSource,
-                candidates: Vec::new(),
+                candidates: record.into_iter().collect(),
                 other: Some(other.clone()),
                 evidence: Vec::new(),
             };
@@ -318,6 +360,7 @@ impl Planner {
         wanted: Kind,
         standing: Standing<'_>,
         found: Match<'a>,
+        own: &[PersonId],
         answers: &Answers,
         claims: &Claims,
     ) -> Part<'a> {
@@ -339,7 +382,12 @@ impl Planner {
         // No removal follows from an incomplete read; the next complete one makes up for it.
         let may_go = !person.root && (!active || self.may_remove(user));
         let mut out_by = self.is_out(user, &standing, kind).filter(|_| may_go);
-        let grace = out_by.map_or(0, |cause| self.policy.lifecycle.of(kind).grace.of(cause));
+        let grace_of = |cause| self.policy.lifecycle.of(kind).grace.of(cause);
+        if out_by.is_some_and(|cause| grace_of(cause) > 0) && kind == Kind::Agent && standing.rights.inactive.is_some() {
+            // A role that makes agents inactive does not wait for what else is a cause (ruling 103).
+            out_by = Some(Cause::InactiveRole);
+        }
+        let grace = out_by.map_or(0, grace_of);
         if let Some(cause) = out_by.filter(|_| grace > 0 && active && !retired) {
             // Being linked is no reason to be out of use sooner than anybody else (ruling 76).
             state.grace_since = Some(self.tenant.now);
@@ -387,7 +435,7 @@ impl Planner {
         if kind == wanted {
             standing.merge(user, Some(person), moment, &Fields::new(), access, returning, &mut draft);
         }
-        let name = match self.new_name(user, won, kind, Some(person), None, moment, answers, claims, &mut draft) {
+        let name = match self.new_name(user, won, kind, Some(person), own, moment, answers, claims, &mut draft) {
             Ok(name) => name,
             Err((item, waits)) => return Part::Review(item, waits),
         };
@@ -423,7 +471,7 @@ impl Planner {
         won: &Won<'_>,
         kind: Kind,
         record: Option<&Person>,
-        leaving: Option<PersonId>,
+        own: &[PersonId],
         moment: Moment<'_>,
         answers: &Answers,
         claims: &Claims,
@@ -460,9 +508,9 @@ impl Planner {
                 return Ok(None);
             }
         }
-        let own = record.map(|r| r.id).or(leaving);
+        let own: Vec<PersonId> = own.iter().copied().chain(record.map(|r| r.id)).collect();
         for (level, name) in choices.iter().enumerate() {
-            let wish = username::wish(user, name, own, answers);
+            let wish = username::wish(user, name, &own, answers);
             if claims.holder(user.key, &wish).is_none() {
                 if level > 0 {
                     draft.reasons.push(Reason::DomainAppended { username: first.clone() });
@@ -471,7 +519,7 @@ impl Planner {
                 return Ok(Some(wish));
             }
         }
-        let holder = claims.holder(user.key, &username::wish(user, first, own, answers));
+        let holder = claims.holder(user.key, &username::wish(user, first, &own, answers));
         let (item, waits) = taken(user, won, kind, &choices, holder);
         Err((Box::new(item), waits))
     }
@@ -537,6 +585,23 @@ impl Planner {
             self.archive(user, won, &Leaving::found(&found), answers, claims, decision);
         }
     }
+}
+
+/// The user of the same address who went first in an earlier run, with their record: as long as they have the address the item stays,
+/// also where addresses are no matching key (ruling 51).
+fn first_with_address<'a>(
+    user: &'a UserFacts,
+    draft: &Draft,
+    answers: &Answers,
+    claims: &Claims,
+) -> Option<(&'a SourceId, Option<PersonId>)> {
+    let item = user.review.as_ref().filter(|item| item.why == ReviewWhy::DuplicateInSource && !item.dismissed)?;
+    let other = item.other.as_ref()?;
+    let address = draft.set.get(&Field::EMAIL).and_then(Value::as_str).and_then(AddressKey::of)?;
+    let key = email_key(draft)?;
+    let is_theirs = |c: &&Candidate| c.usable() && c.linked.as_ref().is_some_and(|l| l.source_id == *other);
+    let mut held = answers.addresses.get(&address).into_iter().flatten().filter(is_theirs).map(|c| c.person.id);
+    held.find(|id| !claims.has_released(key, *id) && !claims.is_archived(*id)).map(|id| (other, Some(id)))
 }
 
 /// A value cannot be computed for this user: nothing is written (ruling 38).

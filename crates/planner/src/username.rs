@@ -39,12 +39,13 @@ pub(crate) fn key(username: &str) -> Hash {
     Hash::of(&text::fold(username))
 }
 
-/// A choice with the records of others that hold it. One user's own records never collide (ruling 45), archived ones never do.
-pub(crate) fn wish(user: &UserFacts, name: &str, own: Option<PersonId>, answers: &Answers) -> Wish {
+/// A choice with the records of others that hold it. One user's own records never collide (ruling 45), nor do archived ones and those
+/// the user was matched with; `own` names the ones that are not linked to them yet.
+pub(crate) fn wish(user: &UserFacts, name: &str, own: &[PersonId], answers: &Answers) -> Wish {
     let folded = text::fold(name);
     let holders = answers.usernames.get(&folded).into_iter().flatten();
     let holders = holders
-        .filter(|c| c.person.status != Status::Archived && Some(c.person.id) != own)
+        .filter(|c| c.person.status != Status::Archived && !own.contains(&c.person.id))
         .filter(|c| c.linked.as_ref().is_none_or(|l| l.user != user.key))
         .map(|c| (c.person.id, c.linked.as_ref().map(|l| l.source_id.clone())))
         .collect();

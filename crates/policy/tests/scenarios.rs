@@ -192,8 +192,8 @@ fn what_a_scenario_may_not_say_is_refused_in_its_place() {
         ("{ edit: { people: [{ email: a@b.example }] } }", "3:24: which record is this? name it by id, or by linked_to"),
         ("{ approve: true, reject: true }", "3:5: a plan is either approved or rejected; keep one of approve and reject"),
         (
-            "{ now: 2025-01-01T00:00:00Z }",
-            "3:12: now goes back behind 2026-01-01T00:00:00Z; the clock of a scenario only goes on",
+            "{}\n  - { now: 2025-01-01T00:00:00Z }",
+            "4:12: now goes back behind 2026-01-01T00:00:00Z; the clock of a scenario only goes on",
         ),
         ("{ now: tomorrow }", "3:12: now must be a time like 2026-01-31T12:00:00Z, not \"tomorrow\""),
         ("{ run: partial }", "3:12: run must be full, delta or incomplete, not \"partial\""),

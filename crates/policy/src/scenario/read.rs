@@ -60,7 +60,7 @@ fn scenario(root: &Node, faults: &mut Faults) -> Option<Scenario> {
     if let (Some([]), Some(at)) = (nodes, root.get("steps")) {
         faults.add(&at.at, "steps is empty; a scenario shows something in at least one step");
     }
-    let mut state = State { root, now: START, policy: None };
+    let mut state = State { root, now: None, policy: None };
     let policy = state.lay(root.get("policy"), faults);
     let steps = nodes?.iter().filter_map(|node| step(node, &mut state, faults)).collect();
     Some(Scenario { at: root.at.clone(), name: name?, policy: policy?, tenant: tenant?, entra, records, steps })
@@ -69,7 +69,8 @@ fn scenario(root: &Node, faults: &mut Faults) -> Option<Scenario> {
 /// What goes on from step to step.
 struct State<'n> {
     root: &'n Node,
-    now: Timestamp,
+    /// The time of the step before; none before the first, whose own time may be any.
+    now: Option<Timestamp>,
     /// The policies so far, laid over each other.
     policy: Option<Node>,
 }
@@ -96,11 +97,12 @@ fn step(node: &Node, state: &mut State<'_>, faults: &mut Faults) -> Option<Step>
     if let Some(at) = node.get("now")
         && let Some(now) = instant(at, "now", faults)
     {
-        if now < state.now {
-            faults.add(&at.at, format!("now goes back behind {}; the clock of a scenario only goes on", state.now));
+        if let Some(before) = state.now.filter(|before| now < *before) {
+            faults.add(&at.at, format!("now goes back behind {before}; the clock of a scenario only goes on"));
         }
-        state.now = now;
+        state.now = Some(now);
     }
+    let now = *state.now.get_or_insert(START);
     let run = node.get("run").map_or(Some(RunKind::Full), |n| word(n, "run", RUNS, faults));
     let verdict = verdict(node, faults);
     let resolve = node.get("resolve").and_then(|n| list(n, "resolve", faults)).unwrap_or_default();
@@ -112,7 +114,7 @@ fn step(node: &Node, state: &mut State<'_>, faults: &mut Faults) -> Option<Step>
     // Not given is fine; given and faulty is not.
     let policy = policy.map_or(Some(None), |read| read.map(Some));
     let expect = expect.map_or(Some(None), |read| read.map(Some));
-    Some(Step { at: node.at.clone(), now: state.now, verdict, resolve, policy: policy?, edit, entra, run: run?, expect: expect? })
+    Some(Step { at: node.at.clone(), now, verdict, resolve, policy: policy?, edit, entra, run: run?, expect: expect? })
 }
 
 fn some_tenant() -> Tenant {

@@ -7,6 +7,7 @@ use crate::lease::Lease;
 use crate::plan::stretch;
 use crate::records::{clients, kind, people};
 use crate::values;
+use model::address::AddressKey;
 use model::plan::{LinkState, NewSite};
 use model::records::{Fields, Person};
 use model::{Field, Kind, PersonId, RuleId, Status, UserKey, Value, text};
@@ -54,6 +55,28 @@ pub(super) struct HeldBack {
     pub holder: PersonId,
     /// The record was written all the same, without the username.
     pub written: bool,
+}
+
+/// A record that holds a username which a change takes.
+struct Holder {
+    person: PersonId,
+    /// Whom it is linked to.
+    user: Option<UserKey>,
+    kind: Kind,
+    /// The form of its e-mail by which it is matched.
+    address: Option<String>,
+}
+
+impl Holder {
+    /// Whether a new record is made beside this one: of the other kind, linked to nobody, and of the same address, it was matched with
+    /// the user when the plan was made. Where the policy wanted it archived or asked about, the plan would say so (ruling 48).
+    fn is_beside(&self, made: &Ready) -> bool {
+        let address = made.after.email.as_deref().and_then(AddressKey::of);
+        made.before.is_none()
+            && self.user.is_none()
+            && self.kind != made.after.kind
+            && address.is_some_and(|made| self.address.as_deref() == Some(made.as_str()))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -219,28 +242,36 @@ async fn usernames(tx: &mut Tx, place: Place, prepared: &mut Prepared) -> Result
     if keys.is_empty() {
         return Ok(());
     }
-    let sql = "SELECT p.username_key, p.id, l.user_id FROM people p LEFT JOIN links l ON l.person_id = p.id
+    let sql = "SELECT p.username_key, p.id, l.user_id, p.kind, p.email_key FROM people p LEFT JOIN links l ON l.person_id = p.id
          WHERE p.username_key IN EACH_TEXT($1) AND p.status <> 2 ORDER BY p.id";
-    let mut holders: HashMap<String, Vec<(PersonId, Option<UserKey>)>> = HashMap::new();
+    let mut holders: HashMap<String, Vec<Holder>> = HashMap::new();
     for mut row in tx.query(sql, values![keys]).await? {
-        let holder = (row.get(1)?, row.get(2)?);
+        let holder = Holder { person: row.get(1)?, user: row.get(2)?, kind: kind(row.get(3)?)?, address: row.get(4)? };
         holders.entry(row.take_text(0)?).or_default().push(holder);
     }
     if holders.is_empty() {
         return Ok(());
     }
-    // A holder that this same plan gives another name, or archives, is not in the way: swaps and chains are planned as one.
-    let ids: Vec<i64> = holders.values().flatten().map(|(id, _)| id.0).collect();
+    // A holder that this same plan gives another name, archives, or gives to the same user is not in the way: swaps, chains and two
+    // records of one user are planned as one.
+    let ids: Vec<i64> = holders.values().flatten().map(|holder| holder.person.0).collect();
     let (from, to) = stretch(place.run);
-    let sql = "SELECT c.person_id FROM changes c
-         WHERE c.person_id IN EACH_INT($1) AND c.id > $2 AND c.id <= $3
-            AND (c.sets_username = 1 OR c.set_values LIKE '%\"status\":\"archived\"%')";
-    let moving: HashSet<PersonId> =
-        tx.query(sql, values![ids, from, to]).await?.iter().map(|r| r.get(0)).collect::<Result<_>>()?;
+    let sql = "SELECT c.person_id, c.user_id, c.sets_username = 1 OR c.set_values LIKE '%\"status\":\"archived\"%' FROM changes c
+         WHERE c.person_id IN EACH_INT($1) AND c.id > $2 AND c.id <= $3";
+    let mut moving: HashSet<PersonId> = HashSet::new();
+    let mut own: HashSet<(PersonId, UserKey)> = HashSet::new();
+    for row in tx.query(sql, values![ids, from, to]).await? {
+        let person: PersonId = row.get(0)?;
+        own.insert((person, row.get(1)?));
+        if row.get(2)? {
+            moving.insert(person);
+        }
+    }
     let in_the_way = |r: &Ready| {
+        let is_other =
+            |h: &&Holder| h.person != r.after.id && h.user != Some(r.row.user) && !own.contains(&(h.person, r.row.user));
         let held = holders.get(&key(r)?)?;
-        let other = held.iter().find(|(id, user)| *id != r.after.id && *user != Some(r.row.user) && !moving.contains(id))?;
-        Some(other.0)
+        held.iter().filter(is_other).find(|h| !moving.contains(&h.person) && !h.is_beside(r)).map(|h| h.person)
     };
     let mut ready = Vec::with_capacity(prepared.ready.len());
     for mut one in std::mem::take(&mut prepared.ready) {
