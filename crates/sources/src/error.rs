@@ -176,9 +176,19 @@ pub enum SourceError {
         /// The origin of the link.
         found: String,
     },
+    /// Pages that lead in a circle, or on and on.
+    #[error(
+        "Microsoft Graph's list has no end ({got}): the next run reads it from its beginning; if it stays so, check the Graph address and \
+         any proxy in between"
+    )]
+    Endless {
+        /// How that was seen.
+        got: String,
+    },
     /// Any other refusal or failure.
     #[error(
-        "{host} answered {status} {code} and did not recover: try again later, and if it stays, show Microsoft support the request id in the log"
+        "{host} answered {status}{} and did not recover: try again later, and if it stays, show Microsoft support the request id in the log",
+        if .code.is_empty() { String::new() } else { format!(" {code}") }
     )]
     Server {
         /// Who answered.
@@ -220,6 +230,7 @@ impl SourceError {
             Self::PermissionDenied { .. } => "permission_denied",
             Self::TokenRejected { .. } => "token_rejected",
             Self::ForeignLink { .. } => "foreign_link",
+            Self::Endless { .. } => "endless",
             Self::Server { .. } => "server",
         }
     }
@@ -250,7 +261,7 @@ impl SourceError {
             | Self::PermissionDenied { trace, .. }
             | Self::TokenRejected { trace, .. }
             | Self::Server { trace, .. } => Some(trace),
-            Self::BadConnection { .. } | Self::Unreachable { .. } | Self::ForeignLink { .. } => None,
+            Self::BadConnection { .. } | Self::Unreachable { .. } | Self::ForeignLink { .. } | Self::Endless { .. } => None,
         }
     }
 }

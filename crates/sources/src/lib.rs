@@ -8,11 +8,13 @@ mod error;
 pub mod graph;
 mod stats;
 mod surroundings;
+mod watch;
 
 pub use error::{SourceError, Trace};
 pub use graph::{Graph, GraphConnection, GraphSource, Priority};
 pub use stats::Stats;
 pub use surroundings::{Pause, Surroundings, TokioPause};
+pub use watch::Watch;
 
 use model::directory::{Capabilities, Cursor, Feed, Page, Sku};
 use model::{SourceId, Value};

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use model::directory::{Cursor, Feed, Presence};
 use model::run::{RunKind, RunState};
 use model::{SourceId, UserKey};
-use sources::SourceError;
+use sources::{SourceError, Watch};
 use std::collections::HashSet;
 use store::{FeedState, Filling, PageCommit};
 use tokio::sync::mpsc;
@@ -64,6 +64,11 @@ impl Job {
                     tracing::info!(tenant = %self.tenant.name, feed = feed.as_str(), code, "the source asks for a full read");
                     let state = self.begin(feed, true).await?;
                     self.read_round(feed, state).await?;
+                }
+                // Going on from where it stands would lead into the same circle.
+                Err(error @ Error::Source(SourceError::Endless { .. })) => {
+                    self.begin(feed, true).await?;
+                    return Err(error);
                 }
                 other => other?,
             }
@@ -150,9 +155,15 @@ impl Job {
         let (round, full, log_edges) = (state.round, state.full, self.log_edges());
         let (sender, receiver) = mpsc::channel(PAGES);
         let task = ahead(async move {
+            let mut watch = Watch::default();
             loop {
-                let page =
-                    async { Ok(PageCommit::new(feed, round, full, log_edges, source.page(feed, &cursor, &select).await?)?) };
+                let page = async {
+                    let page = source.page(feed, &cursor, &select).await?;
+                    if let Cursor::Page(link) = &page.next {
+                        watch.page(link, !page.events.is_empty())?;
+                    }
+                    Ok(PageCommit::new(feed, round, full, log_edges, page)?)
+                };
                 let page: Result<PageCommit> = page.await;
                 if let Ok(page) = &page {
                     cursor = page.next().clone();

@@ -6,7 +6,7 @@ use crate::error::Result;
 use model::plan::Hold;
 use model::policy::{MatchKey, Policy};
 use model::run::RunKind;
-use sources::{Assigned, SourceError};
+use sources::{Assigned, SourceError, Watch};
 use std::collections::HashSet;
 use store::{APP_ASSIGNED, SIGN_INS, Store, Tenant};
 
@@ -25,10 +25,11 @@ impl Job {
             return Ok(());
         }
         let mut assigned: HashSet<i64> = HashSet::new();
-        let mut from: Option<String> = None;
+        let (mut from, mut watch): (Option<String>, _) = (None, Watch::default());
         loop {
             let (page, next) = self.source.app_assigned(from.as_deref()).await?;
             let (mut users, mut groups) = (Vec::new(), Vec::new());
+            let told = !page.is_empty();
             for one in page {
                 match one {
                     Assigned::User(id) => users.push(id),
@@ -36,10 +37,9 @@ impl Job {
                 }
             }
             assigned.extend(self.store.keys_of(self.tenant.key, &users, &groups).await?);
-            from = next;
-            if from.is_none() {
-                break;
-            }
+            let Some(link) = next else { break };
+            watch.page(&link, told)?;
+            from = Some(link);
         }
         self.store.set_app_assigned(&self.lease, &assigned).await?;
         Ok(self.store.set_pass_read(&self.lease, APP_ASSIGNED, self.engine.now()).await?)
@@ -55,7 +55,7 @@ impl Job {
         if self.kind != RunKind::Full && known.is_some_and(|at| now - at < DAY) {
             return Ok(());
         }
-        let mut from: Option<String> = None;
+        let (mut from, mut watch): (Option<String>, _) = (None, Watch::default());
         loop {
             let (page, next) = match self.source.sign_ins(from.as_deref()).await {
                 Ok(page) => page,
@@ -66,10 +66,9 @@ impl Job {
                 Err(error) => return Err(error.into()),
             };
             self.store.tell_sign_ins(&self.lease, &page).await?;
-            from = next;
-            if from.is_none() {
-                break;
-            }
+            let Some(link) = next else { break };
+            watch.page(&link, !page.is_empty())?;
+            from = Some(link);
         }
         Ok(self.store.set_pass_read(&self.lease, SIGN_INS, now).await?)
     }

@@ -16,6 +16,9 @@ use url::Url;
 /// The service's name in errors.
 pub(crate) const SERVICE: &str = "Microsoft Graph";
 
+/// The smallest tenants' units of a window (contract e).
+const MOST_UNITS: u32 = 3_500;
+
 /// How an answer's body is read.
 pub(crate) type Parse<T> = fn(&[u8]) -> serde_json::Result<T>;
 
@@ -176,8 +179,12 @@ impl GraphSource {
             })
             .await;
         let told = answer.as_ref().map_or(Told::default(), |reply| Told {
-            units: reply.header("x-ms-resource-unit").and_then(|v| v.trim().parse().ok()),
-            used: reply.header("x-ms-throttle-limit-percentage").and_then(|v| v.trim().parse().ok()),
+            // No request costs more than all there is in a window; a figure beyond that is none.
+            units: reply.header("x-ms-resource-unit").and_then(|v| v.trim().parse().ok()).filter(|units| *units <= MOST_UNITS),
+            used: reply
+                .header("x-ms-throttle-limit-percentage")
+                .and_then(|v| v.trim().parse().ok())
+                .filter(|used: &f64| used.is_finite()),
         });
         self.graph.governor.told(&self.account, ask.route.units, told, &self.graph.around);
         self.count(|stats| {
@@ -214,7 +221,7 @@ impl GraphSource {
         let server = |trace| Box::new(SourceError::Server { host: host.clone(), code: code.clone(), status, trace });
         match status {
             429 => {
-                let told = reply.retry_after();
+                let told = reply.retry_after(self.graph.around.now_ms());
                 self.count(|stats| stats.throttled += 1);
                 let wait = told.unwrap_or(Duration::ZERO);
                 let scope = reply.header("x-ms-throttle-scope");
@@ -226,7 +233,8 @@ impl GraphSource {
                 )
             }
             500 | 502 | 503 | 504 | 509 => {
-                After::Again(reply.retry_after().map_or(Setback::Failed, Setback::ToldToWait), server(trace))
+                let told = reply.retry_after(self.graph.around.now_ms());
+                After::Again(told.map_or(Setback::Failed, Setback::ToldToWait), server(trace))
             }
             // A 400 or 404 that is not Graph's own (a proxy's page) says nothing about the position, which is kept.
             400 | 404 | 410 if ask.stored && (status == 410 || fault.is_some()) => {

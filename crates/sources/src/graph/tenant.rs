@@ -2,7 +2,7 @@
 
 use super::request::{Ask, Route, SERVICE, json};
 use super::{GraphSource, READ_ORGANIZATION, READ_USERS};
-use crate::{Assigned, Domain, Organization, SourceError};
+use crate::{Assigned, Domain, Organization, SourceError, Watch};
 use model::directory::Sku;
 use model::{SourceId, Value};
 use serde::Deserialize;
@@ -114,15 +114,19 @@ impl GraphSource {
     /// # Errors
     /// See [`SourceError`].
     pub async fn subscribed_skus(&self) -> Result<Vec<Sku>, SourceError> {
-        let mut skus = Vec::new();
+        let (mut skus, mut watch) = (Vec::new(), Watch::default());
         let mut next = Some(self.endpoints.graph("subscribedSkus")?);
         while let Some(url) = next {
+            let known = skus.len();
             next = self
                 .collection(&SUBSCRIBED_SKUS, url, "a list of licences", |page: Vec<Sku>| {
                     skus.extend(page);
                     true
                 })
                 .await?;
+            if let Some(url) = &next {
+                watch.page(url.as_str(), skus.len() > known)?;
+            }
         }
         Ok(skus)
     }
@@ -184,13 +188,15 @@ impl GraphSource {
 
     async fn look_for_deleted(&self, ids: &[SourceId]) -> Result<Vec<SourceId>, SourceError> {
         let mut wanted: HashSet<&SourceId> = ids.iter().collect();
-        let mut found = Vec::new();
+        let (mut found, mut watch) = (Vec::new(), Watch::default());
         // 999 is the largest page Graph gives; one of ids alone is about 50 KB.
         let first = "directory/deletedItems/microsoft.graph.user?$select=id&$top=999";
         let mut next = if wanted.is_empty() { None } else { Some(self.endpoints.graph(first)?) };
         while let Some(url) = next {
+            let mut told = false;
             next = self
                 .collection(&DELETED_USERS, url, "a list of deleted users", |page: Vec<IdOnly>| {
+                    told = !page.is_empty();
                     for IdOnly { id } in page {
                         if wanted.remove(&id) {
                             found.push(id);
@@ -199,6 +205,9 @@ impl GraphSource {
                     !wanted.is_empty()
                 })
                 .await?;
+            if let Some(url) = &next {
+                watch.page(url.as_str(), told)?;
+            }
         }
         Ok(found)
     }

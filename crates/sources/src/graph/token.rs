@@ -2,7 +2,7 @@
 
 use super::connection::{Endpoints, GraphConnection};
 use super::tries::{Setback, Tries};
-use super::wire::{Reply, Wire};
+use super::wire::{Broken, Reply, Wire};
 use crate::error::word;
 use crate::surroundings::Surroundings;
 use crate::{SourceError, Trace};
@@ -123,14 +123,15 @@ async fn ask(asker: Asker<'_>) -> Result<Token, SourceError> {
         count(answer.as_ref().map_or(0, |reply| reply.body.len() as u64));
         let (setback, error) = match answer {
             Ok(reply) if reply.status == 200 => return granted(&reply, endpoints, around),
-            Ok(reply) => match refused(&reply, connection, endpoints, &tries) {
+            Ok(reply) => match refused(&reply, asker, &tries) {
                 Refused::Final(error) => return Err(*error),
                 Refused::Again(setback, error) => (setback, *error),
             },
             Err(broken) => {
                 let setback = match broken {
-                    super::wire::Broken::NoConnection(_) => Setback::NoConnection,
-                    _ => Setback::Failed,
+                    Broken::NoConnection(_) => Setback::NoConnection,
+                    Broken::BrokeOff(_) => Setback::Failed,
+                    Broken::TooLarge => return Err(broken.into_error(endpoints.login_host(), SERVICE)),
                 };
                 (setback, broken.into_error(endpoints.login_host(), SERVICE))
             }
@@ -152,6 +153,10 @@ fn granted(reply: &Reply, endpoints: &Endpoints, around: &Surroundings) -> Resul
         trace: reply.trace(),
     };
     let granted: Granted = serde_json::from_slice(&reply.body).map_err(|_| not_a_token())?;
+    // What cannot stand in a header is no token (RFC 6750), and what is empty is none either.
+    if granted.access_token.is_empty() || !granted.access_token.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(not_a_token());
+    }
     let lives_ms = granted.expires_in.get().and_then(|s| s.checked_mul(1000)).ok_or_else(not_a_token)?;
     // Tokens may live ten minutes only; of those, a margin of five would be half.
     let use_ms = (lives_ms - MARGIN_MS).max(lives_ms / 5 * 4);
@@ -178,8 +183,7 @@ enum Refused {
 }
 
 /// What a token error says: HTTP status, OAuth `error`, and the AADSTS number.
-#[derive(Deserialize, Default)]
-#[serde(default)]
+#[derive(Default)]
 struct OAuthError {
     error: String,
     error_description: String,
@@ -190,6 +194,21 @@ struct OAuthError {
 }
 
 impl OAuthError {
+    /// Reads a body, each member for itself: one that is not as documented must not hide what the others say.
+    fn read(body: &[u8]) -> Self {
+        let told: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |name: &str| told[name].as_str().map(str::to_owned);
+        let number = |code: &serde_json::Value| code.as_u64().or_else(|| code.as_str()?.parse().ok());
+        Self {
+            error: text("error").unwrap_or_default(),
+            error_description: text("error_description").unwrap_or_default(),
+            error_codes: told["error_codes"].as_array().into_iter().flatten().filter_map(number).collect(),
+            suberror: text("suberror"),
+            trace_id: text("trace_id"),
+            correlation_id: text("correlation_id"),
+        }
+    }
+
     fn number(&self) -> u64 {
         let told = || {
             let (_, rest) = self.error_description.split_once("AADSTS")?;
@@ -199,8 +218,9 @@ impl OAuthError {
     }
 }
 
-fn refused(reply: &Reply, connection: &GraphConnection, endpoints: &Endpoints, tries: &Tries) -> Refused {
-    let body: OAuthError = serde_json::from_slice(&reply.body).unwrap_or_default();
+fn refused(reply: &Reply, asker: Asker<'_>, tries: &Tries) -> Refused {
+    let Asker { connection, endpoints, around, .. } = asker;
+    let body = OAuthError::read(&reply.body);
     let (client_id, tenant) = (connection.client_id.clone(), connection.tenant.clone());
     let mut trace = reply.trace();
     if body.trace_id.is_some() {
@@ -213,7 +233,7 @@ fn refused(reply: &Reply, connection: &GraphConnection, endpoints: &Endpoints, t
         || body.error == "temporarily_unavailable"
         || matches!(number, 90033 | 90055 | 90024 | 50196);
     if busy {
-        let told = reply.retry_after();
+        let told = reply.retry_after(around.now_ms());
         let setback = told.map_or(Setback::Failed, Setback::ToldToWait);
         let error = if reply.status == 429 {
             SourceError::Throttled { retry_after: told.unwrap_or(tries.after_giving_up()), trace }

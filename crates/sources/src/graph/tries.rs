@@ -5,7 +5,8 @@ use std::time::Duration;
 
 /// Requests for one answer, the first included. With the pauses below that is about half a minute of patience for a failing server.
 const ATTEMPTS: u32 = 6;
-/// Of these, how many may fail to reach the host at all: a wrong address should not take half a minute to be called wrong.
+/// Of these, how many may fail to reach the host at all, or wait for it in vain: a wrong address should not take half a minute to be
+/// called wrong, nor a server that never gets to the end a quarter of an hour.
 const CONNECTS: u32 = 3;
 /// The first pause; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -17,7 +18,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 /// What went wrong with one try, as far as the next one is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Setback {
-    /// The host could not be reached.
+    /// The host could not be reached, or did not answer in time.
     NoConnection,
     /// It was reached and failed.
     Failed,
@@ -43,7 +44,7 @@ impl Tries {
         }
         match setback {
             Setback::ToldToWait(told) => {
-                self.told_to_wait += told;
+                self.told_to_wait = self.told_to_wait.saturating_add(told);
                 // A little more than told, spread, so that many waiters do not come back as one.
                 (self.told_to_wait <= PATIENCE).then(|| told + told.mul_f64(0.05 * surroundings.chance()))
             }
@@ -95,5 +96,8 @@ mod tests {
         let first = tries.next(Setback::ToldToWait(told), &around).expect("a pause");
         assert!(first >= told && first <= told.mul_f64(1.05));
         assert_eq!(tries.next(Setback::ToldToWait(told), &around), None);
+        let (mut tries, longest) = (Tries::default(), Setback::ToldToWait(Duration::MAX));
+        assert!(tries.next(Setback::ToldToWait(Duration::from_secs(1)), &around).is_some());
+        assert_eq!(tries.next(longest, &around), None);
     }
 }

@@ -17,6 +17,11 @@ const LARGEST_ERROR: usize = 64 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A page may be long in coming, but not silent for longer than this.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
+/// The whole of an answer must be there within this: 2 MB of page at 100 kbit/s. One that trickles would else hold a run for ever.
+const WHOLE_TIMEOUT: Duration = Duration::from_secs(180);
+/// Who is told to stay away for longer than this asks again all the same: one more refusal costs little, and a mistaken figure would
+/// else close a tenant until the program is started again.
+const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 /// An idle connection is kept this long: shorter than common load balancers' four minutes, so that we close first.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
@@ -49,7 +54,7 @@ pub(crate) struct Reply {
 
 /// No whole answer.
 pub(crate) enum Broken {
-    /// The host could not be reached; the connection's words.
+    /// The host could not be reached, or did not answer in time; the connection's words.
     NoConnection(String),
     /// It was reached, and the answer broke off.
     BrokeOff(String),
@@ -63,9 +68,17 @@ impl Reply {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// `Retry-After`, which Graph gives in whole seconds (contract e).
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.header("retry-after")?.trim().parse().ok().map(Duration::from_secs)
+    /// `Retry-After`, which Graph gives in whole seconds (contract e); a proxy in between may give a date instead (RFC 9110).
+    pub fn retry_after(&self, now_ms: i64) -> Option<Duration> {
+        let told = self.header("retry-after")?.trim();
+        let wait = match told.parse() {
+            Ok(seconds) => Duration::from_secs(seconds),
+            Err(_) => {
+                let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(told).ok()?;
+                Duration::from_millis(u64::try_from(at.as_millisecond().saturating_sub(now_ms)).unwrap_or(0))
+            }
+        };
+        Some(wait.min(LONGEST_WAIT))
     }
 
     /// Graph's ids for support.
@@ -95,7 +108,7 @@ impl Wire {
         let client = self.client(url, fresh).map_err(|e| Broken::NoConnection(innermost(&e)))?;
         let mut response = build(&client).send().await.map_err(|e| {
             let words = innermost(&e);
-            if e.is_connect() { Broken::NoConnection(words) } else { Broken::BrokeOff(words) }
+            if e.is_connect() || e.is_timeout() { Broken::NoConnection(words) } else { Broken::BrokeOff(words) }
         })?;
         let status = response.status().as_u16();
         let ok = response.status().is_success();
@@ -113,6 +126,7 @@ impl Wire {
                 Ok(None) => break,
                 // The status of an error says enough without the rest of its text.
                 Err(_) if !ok => break,
+                Err(e) if e.is_timeout() => return Err(Broken::NoConnection(innermost(&e))),
                 Err(e) => return Err(Broken::BrokeOff(innermost(&e))),
             }
         }
@@ -133,6 +147,7 @@ impl Wire {
             .user_agent(concat!("Rollcall/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(SILENCE_TIMEOUT)
+            .timeout(WHOLE_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             // Neither Graph nor the identity platform redirects these calls; a redirect would carry a token or secret elsewhere.
             .redirect(reqwest::redirect::Policy::none());

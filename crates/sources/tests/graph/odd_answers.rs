@@ -46,6 +46,19 @@ async fn each_sign_in_refusal_is_what_a_person_can_do_about_it() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_understood_by_what_of_it_is_as_documented() {
+    for (body, kind) in [
+        (json!({"error": "invalid_client", "error_description": null, "error_codes": ["7000222"]}), "secret_expired"),
+        (json!({"error": "invalid_grant", "error_codes": null, "suberror": "consent_required"}), "consent_missing"),
+        (json!({"error": "invalid_client", "error_description": "AADSTS7000215: No.", "error_codes": [-1]}), "wrong_secret"),
+        (json!({"error": 5, "error_codes": [7_000_215]}), "not_graph"),
+    ] {
+        let pretend = Pretend::start(move |_, _| answer(401, &body)).await;
+        assert_eq!(kind_of(pretend.source().organization().await), kind);
+    }
+}
+
+#[tokio::test]
 async fn an_expired_secret_says_where_to_make_a_new_one() {
     let pretend = Pretend::start(|_, _| aadsts(401, "invalid_client", 7_000_222)).await;
     let error = pretend.source().organization().await.expect_err("an error");
@@ -78,6 +91,8 @@ async fn what_is_not_the_identity_platform_is_said_to_be_so() {
         Answer::text(404, "nothing here"),
         answer(200, &json!({"access_token": "x"})),
         answer(200, &json!({"access_token": "x", "expires_in": 0})),
+        answer(200, &json!({"access_token": "", "expires_in": 3599})),
+        answer(200, &json!({"access_token": "a\r\nx-other: b", "expires_in": 3599})),
         Answer::text(302, "").with("location", "http://127.0.0.1:1/elsewhere"),
     ] {
         let pretend = Pretend::start(move |_, _| odd.clone()).await;
@@ -244,6 +259,37 @@ async fn retry_after_is_honoured_and_has_an_end() {
         assert!(error.is_retryable());
         assert_eq!(pretend.requests().len(), 1, "the second is not even sent");
     }
+}
+
+#[tokio::test]
+async fn a_proxys_date_is_a_retry_after_too_and_no_figure_closes_a_tenant_for_ever() {
+    let world = World::new();
+    let pretend = Pretend::graph(|_, nth| match nth {
+        0 => Answer::text(503, "").with("retry-after", "Thu, 01 Jan 2026 00:00:09 GMT"),
+        1 => Answer::text(429, "").with("retry-after", "Wed, 31 Dec 2025 23:59:59 GMT"),
+        2 => answer(200, &json!({"value": [{"id": "t"}]})).with("x-ms-resource-unit", "4294967295"),
+        3 => answer(200, &json!({"value": [{"id": "t"}]})),
+        4 => Answer::text(429, "").with("retry-after", "1"),
+        _ => Answer::text(429, "").with("retry-after", "18446744073709551615"),
+    })
+    .await;
+    let source = world.source(pretend.connection());
+    source.organization().await.expect("an answer after both dates");
+    assert!((9.0..10.5).contains(&world.waited()), "{}", world.waited());
+    source.organization().await.expect("an answer: no request costs four billion units");
+    let error = source.organization().await.expect_err("an error");
+    assert!(matches!(error, SourceError::Throttled { retry_after, .. } if retry_after == Duration::from_secs(3600)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_list_that_leads_in_a_circle_is_left() {
+    let pretend = Pretend::graph(|seen, nth| {
+        let next = format!("{}/v1.0/x?$skiptoken={}", seen.home, nth % 3);
+        answer(200, &json!({"value": [{"id": "a"}], "@odata.nextLink": next}))
+    })
+    .await;
+    assert_eq!(kind_of(pretend.source().deleted_users(&["b".into()]).await), "endless");
+    assert!(pretend.requests().len() < 12, "{}", pretend.requests().len());
 }
 
 #[tokio::test]
