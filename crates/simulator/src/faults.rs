@@ -1,6 +1,7 @@
 //! Faults: what goes wrong, where, and how often. The same objects come from `--faults FILE` and from the control API.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::reply::Fault as GraphError;
 use crate::seed::hash;
@@ -24,7 +25,7 @@ pub struct Fault {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u64>,
     /// With this chance (0 to 1), drawn from the seed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "chance", skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
     /// What happens.
     pub action: Action,
@@ -36,7 +37,8 @@ pub struct Fault {
 pub enum Action {
     /// Answer an error. Without `code` and `message` the usual ones of the status.
     Status {
-        /// HTTP status.
+        /// HTTP status, 200 to 599.
+        #[serde(deserialize_with = "status")]
         status: u16,
         /// `error.code`.
         #[serde(default)]
@@ -145,6 +147,21 @@ pub enum Verdict {
 
 fn piece() -> usize {
     1024
+}
+
+/// A status that an answer can end with: what is below 200 only announces one, and HTTP ends at 599.
+fn status<'de, D: Deserializer<'de>>(d: D) -> Result<u16, D::Error> {
+    let status = u16::deserialize(d)?;
+    if (200..600).contains(&status) { Ok(status) } else { Err(D::Error::custom("status must be between 200 and 599")) }
+}
+
+fn chance<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
+    let chance = Option::<f64>::deserialize(d)?;
+    if chance.is_none_or(|p| (0.0..=1.0).contains(&p)) {
+        Ok(chance)
+    } else {
+        Err(D::Error::custom("probability must be between 0 and 1"))
+    }
 }
 
 /// A fault with its counters.

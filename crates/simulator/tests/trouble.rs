@@ -98,6 +98,31 @@ async fn faults_come_from_a_file_and_can_take_the_secret_away_mid_run() {
 }
 
 #[tokio::test]
+async fn a_fault_that_no_answer_can_be_is_refused() {
+    let world = World::start(small()).await;
+    for wrong in [
+        json!({"path": "*", "action": {"do": "status", "status": 101}}),
+        json!({"path": "*", "action": {"do": "status", "status": 999}}),
+        json!({"path": "*", "probability": 1.5, "action": {"do": "garbage"}}),
+    ] {
+        let answer = world.send("POST", "/_sim/faults", wrong).await;
+        assert!(answer.status == 400 && answer.text.contains("must be between"), "{}", answer.text);
+    }
+    assert_eq!(world.get("/v1.0/organization").await.status, 200);
+}
+
+#[tokio::test]
+async fn whatever_a_select_holds_the_answer_is_json() {
+    let world = World::start(small()).await;
+    for select in ["id,%0Amail", "%0a", "id,%09displayName", "%20id%20"] {
+        for path in ["/v1.0/users", "/v1.0/users/delta", "/v1.0/groups"] {
+            let answer = world.get(&format!("{path}?$select={select}")).await;
+            assert!(answer.status == 200 && answer.json()["value"].is_array(), "{path} {select}: {}", answer.text);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_batch_answers_each_and_fails_what_depends_on_a_failure() {
     let world = World::start(small()).await;
     let answer = world.send("POST", "/v1.0/$batch", json!({"requests": [

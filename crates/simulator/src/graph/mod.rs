@@ -203,7 +203,7 @@ impl Call<'_> {
             .query
             .get("$select")
             .filter(|_| self.query.get("$skiptoken").is_none())
-            .map(|s| format!("({})", s.replace(['"', '\\', ' '], "")))
+            .map(|s| format!("({})", s.replace(|c: char| matches!(c, '"' | '\\') || c.is_whitespace() || c.is_control(), "")))
             .unwrap_or_default();
         let mut out = Vec::with_capacity(1 << 14);
         out.extend_from_slice(b"{\"@odata.context\":\"");
