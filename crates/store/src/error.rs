@@ -52,7 +52,10 @@ pub enum StoreError {
     #[error("{0}")]
     Invalid(String),
     /// A stored secret cannot be opened with the keys at hand.
-    #[error("The secret {name} cannot be opened with the master key at hand. Give the key it was sealed with.")]
+    #[error(
+        "The secret {name} cannot be opened with the master key at hand. Put back the key file it was sealed with; if that is lost, give \
+         the secret anew with `rollcall secrets set`."
+    )]
     Sealed {
         /// The secret's name; never its value.
         name: String,

@@ -4,7 +4,7 @@
 //! the data key, both with AES-256-GCM. Associated data ties a sealed value to its scope, its name and its key, so that rows
 //! cannot be swapped. Only the master key is kept outside; rotating it wraps the data keys anew and touches no secret.
 
-use crate::db::Tx;
+use crate::db::{Row, Tx};
 use crate::error::{Result, StoreError};
 use crate::{Store, values};
 use aes_gcm::aead::{Aead, KeyInit, Nonce, Payload};
@@ -109,21 +109,26 @@ struct DataKey {
 }
 
 impl Store {
-    /// Seals a secret under a scope and a name, over the one it had.
+    /// Seals a secret under a scope and a name, over the one it had. Where the scope's key cannot be opened any more, because the master
+    /// key is lost, the secret gets a new one: giving each secret anew is the way back.
     ///
     /// # Errors
-    /// [`StoreError::Sealed`] when the scope's key cannot be opened with this master key.
+    /// [`StoreError::Unavailable`].
     pub async fn set_secret(&self, key: &MasterKey, scope: &str, name: &str, secret: &SecretString, now: i64) -> Result<()> {
         let mut tx = self.db.begin().await?;
-        let data_key = match data_key(&mut tx, key, scope).await? {
-            Some(data_key) => data_key,
-            None => new_data_key(&mut tx, key, scope, now).await?,
+        let newest = tx.query_opt(&format!("{DATA_KEY} WHERE scope = $1 ORDER BY id DESC LIMIT 1"), values![scope]).await?;
+        let data_key = match newest.map(|row| data_key(&row, key)).transpose() {
+            Ok(Some(data_key)) => data_key,
+            Ok(None) | Err(StoreError::Sealed { .. }) => new_data_key(&mut tx, key, scope, now).await?,
+            Err(other) => return Err(other),
         };
         let sealed = seal(&data_key.bytes, secret.expose_secret().as_bytes(), &associated(scope, name, data_key.id))?;
         let sql = "INSERT INTO secrets (scope, name, data_key_id, nonce, sealed, changed_at) VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (scope, name) DO UPDATE SET data_key_id = excluded.data_key_id, nonce = excluded.nonce,
                 sealed = excluded.sealed, changed_at = excluded.changed_at";
         tx.execute(sql, values![scope, name, data_key.id, sealed.nonce, sealed.bytes, now]).await?;
+        let unused = "DELETE FROM data_keys WHERE scope = $1 AND id NOT IN (SELECT data_key_id FROM secrets WHERE scope = $1)";
+        tx.execute(unused, values![scope]).await?;
         tx.commit().await
     }
 
@@ -137,7 +142,8 @@ impl Store {
         let Some(row) = tx.query_opt(sql, values![scope, name]).await? else { return Ok(None) };
         let unopened = || StoreError::Sealed { name: name.to_owned() };
         let id: i64 = row.get(2)?;
-        let data_key = data_key(&mut tx, key, scope).await?.filter(|k| k.id == id).ok_or_else(unopened)?;
+        let row_of_key = tx.query_opt(&format!("{DATA_KEY} WHERE id = $1 AND scope = $2"), values![id, scope]).await?;
+        let data_key = data_key(&row_of_key.ok_or_else(unopened)?, key)?;
         let sealed = Sealed { nonce: row.get(0)?, bytes: row.get(1)? };
         let text = open(&data_key.bytes, &sealed, &associated(scope, name, id)).ok_or_else(unopened)?;
         let text = std::str::from_utf8(&text).map_err(|_| unopened())?;
@@ -171,12 +177,11 @@ impl Store {
     /// [`StoreError::Sealed`] naming a scope whose key cannot be opened.
     pub async fn rotate_master_key(&self, key: &MasterKey) -> Result<u64> {
         let mut tx = self.db.begin().await?;
-        let rows = tx.query("SELECT DISTINCT scope FROM data_keys WHERE master_key_id <> $1", values![key.id()]).await?;
+        let rows = tx.query(&format!("{DATA_KEY} WHERE master_key_id <> $1"), values![key.id()]).await?;
         let mut wrapped = 0;
         for row in rows {
-            let scope: String = row.get(0)?;
-            let data_key = data_key(&mut tx, key, &scope).await?.ok_or_else(|| StoreError::Sealed { name: scope.clone() })?;
-            let sealed = seal(&key.current.bytes, data_key.bytes.as_slice(), &associated(&scope, "data key", 0))?;
+            let (data_key, scope) = (data_key(&row, key)?, row.str(4)?);
+            let sealed = seal(&key.current.bytes, data_key.bytes.as_slice(), &associated(scope, "data key", 0))?;
             let sql = "UPDATE data_keys SET master_key_id = $2, nonce = $3, wrapped = $4 WHERE id = $1";
             wrapped += tx.execute(sql, values![data_key.id, key.id(), sealed.nonce, sealed.bytes]).await?;
         }
@@ -190,12 +195,11 @@ impl Store {
     /// [`StoreError::Unavailable`].
     pub async fn check_master_key(&self, key: &MasterKey) -> Result<Option<String>> {
         let mut tx = self.db.read().await?;
-        let rows = tx.query("SELECT DISTINCT scope FROM data_keys ORDER BY scope", ()).await?;
+        let rows = tx.query(&format!("{DATA_KEY} ORDER BY scope, id"), ()).await?;
         for row in rows {
-            let scope: String = row.get(0)?;
-            match data_key(&mut tx, key, &scope).await {
+            match data_key(&row, key) {
                 Ok(_) => {}
-                Err(StoreError::Sealed { .. }) => return Ok(Some(scope)),
+                Err(StoreError::Sealed { name }) => return Ok(Some(name)),
                 Err(other) => return Err(other),
             }
         }
@@ -208,15 +212,18 @@ fn associated(scope: &str, name: &str, key: i64) -> String {
     format!("{}:{scope}{}:{name}{key}", scope.len(), name.len())
 }
 
-async fn data_key(tx: &mut Tx, key: &MasterKey, scope: &str) -> Result<Option<DataKey>> {
-    let sql = "SELECT id, master_key_id, nonce, wrapped FROM data_keys WHERE scope = $1 ORDER BY id LIMIT 1";
-    let Some(row) = tx.query_opt(sql, values![scope]).await? else { return Ok(None) };
+/// What [`data_key`] opens.
+const DATA_KEY: &str = "SELECT id, master_key_id, nonce, wrapped, scope FROM data_keys";
+
+/// A scope's key out of its row.
+fn data_key(row: &Row, key: &MasterKey) -> Result<DataKey> {
+    let scope = row.str(4)?;
     let unopened = || StoreError::Sealed { name: scope.to_owned() };
     let ring = key.ring(row.str(1)?).ok_or_else(unopened)?;
     let sealed = Sealed { nonce: row.get(2)?, bytes: row.get(3)? };
     let bytes = open(&ring.bytes, &sealed, &associated(scope, "data key", 0)).ok_or_else(unopened)?;
     let bytes: [u8; KEY] = bytes.as_slice().try_into().map_err(|_| unopened())?;
-    Ok(Some(DataKey { id: row.get(0)?, bytes: Zeroizing::new(bytes) }))
+    Ok(DataKey { id: row.get(0)?, bytes: Zeroizing::new(bytes) })
 }
 
 async fn new_data_key(tx: &mut Tx, key: &MasterKey, scope: &str, now: i64) -> Result<DataKey> {

@@ -107,7 +107,7 @@ fn connect(path: &Path, cache_kib: i64) -> Result<Connection> {
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         Ok(connection)
     };
-    open().map_err(|e| StoreError::Unavailable(format!("the file {} cannot be opened: {e}.", path.display())))
+    open().map_err(|e| StoreError::Unavailable(format!("{}: {}", path.display(), cause(&e))))
 }
 
 /// A connection while it is used.
@@ -288,14 +288,30 @@ pub fn schema(portable: &str) -> String {
 fn fault(e: rusqlite::Error) -> StoreError {
     match e.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation) => StoreError::Constraint(e.to_string()),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            StoreError::Unavailable("another process has been writing for more than 10 seconds. Try again.".into())
-        }
-        Some(ErrorCode::DiskFull) => StoreError::Unavailable("the disk is full. Free some space, then try again.".into()),
-        Some(ErrorCode::ReadOnly) => StoreError::Unavailable("the file may not be written. Check its owner and mode.".into()),
-        Some(ErrorCode::NotADatabase) => StoreError::Unavailable("the file is not an SQLite database. Check the path.".into()),
-        _ => StoreError::Unavailable(format!("{e}.")),
+        _ => StoreError::Unavailable(cause(&e)),
     }
+}
+
+/// What stands against using the file, and what to do about it.
+fn cause(e: &rusqlite::Error) -> String {
+    let words = match e.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another process has been writing for more than 10 seconds. Try again."
+        }
+        Some(ErrorCode::DiskFull) => "the disk is full. Free some space, then try again.",
+        Some(ErrorCode::ReadOnly) => "the file may not be written. Check its owner and mode, and those of its folder.",
+        Some(ErrorCode::NotADatabase) => "the file is not an SQLite database. Check the path.",
+        Some(ErrorCode::CannotOpen) => {
+            "the file cannot be opened. Check that the path leads to a file, and its owner and mode and those of its folder."
+        }
+        Some(ErrorCode::SystemIoFailure) => {
+            return format!(
+                "reading or writing the file failed ({e}). Check the disk, and that the path leads to an ordinary file."
+            );
+        }
+        _ => return format!("{e}."),
+    };
+    words.to_owned()
 }
 
 /// Runs something that blocks for the length of a statement.

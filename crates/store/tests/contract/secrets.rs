@@ -39,6 +39,27 @@ async fn rotating_the_master_key_keeps_every_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_a_lost_master_key_each_secret_can_be_given_anew() {
+    on_each(async |store: Store| {
+        let (lost, fresh) = (MasterKey::new([1; 32]), MasterKey::new([2; 32]));
+        for name in ["one", "two"] {
+            store.set_secret(&lost, "a", name, &SecretString::from("before"), NOW).await.expect("sealed");
+        }
+        store.set_secret(&fresh, "a", "one", &SecretString::from(PLANTED), NOW).await.expect("sealed anew");
+        let opened = store.secret(&fresh, "a", "one").await.expect("database").expect("there");
+        assert_eq!(opened.expose_secret(), PLANTED);
+        // The other one waits for its own turn, or for the key to be found again.
+        assert!(matches!(store.secret(&fresh, "a", "two").await, Err(StoreError::Sealed { .. })));
+        assert_eq!(store.check_master_key(&fresh).await.expect("checked").as_deref(), Some("a"));
+        let found = MasterKey::new([2; 32]).with_older([1; 32]);
+        assert_eq!(store.secret(&found, "a", "two").await.expect("database").expect("there").expose_secret(), "before");
+        store.set_secret(&fresh, "a", "two", &SecretString::from(PLANTED), NOW).await.expect("sealed anew");
+        assert_eq!(store.check_master_key(&fresh).await.expect("checked"), None, "nothing is left of the lost key");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sealed_values_moved_to_another_name_do_not_open_and_the_text_is_nowhere_in_the_file() {
     let database = testkit::databases::sqlite().expect("a database");
     let store = Store::open(database.url(), NOW).await.expect("opens");
