@@ -151,6 +151,10 @@ fn the_document_is_stable_and_names_every_error() {
         let pointer = reference.trim_end_matches(['"', ',']);
         assert!(document.pointer(pointer).is_some(), "{pointer} leads nowhere");
     }
+    let text = document.to_string();
+    for name in document["components"]["schemas"].as_object().unwrap().keys() {
+        assert!(text.contains(&format!("\"#/components/schemas/{name}\"")), "nothing names {name}");
+    }
     let mut ids = std::collections::HashSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
@@ -159,6 +163,10 @@ fn the_document_is_stable_and_names_every_error() {
                 assert!(responses.contains_key(status), "{method} {path} does not document {status}");
             }
             for (status, response) in responses {
+                assert!(
+                    response["description"].as_str().is_some_and(|d| !d.is_empty()),
+                    "{method} {path} {status} is not described"
+                );
                 let problem = response["content"].get("application/problem+json").is_some();
                 assert_eq!(problem, status.as_str() >= "400", "{method} {path} {status}");
             }

@@ -120,7 +120,7 @@ async fn a_part_of_a_policy_changes_and_the_rest_stays_as_it_was_written() {
         { "id": "bad", "order": 20, "when": { "filter": "department ==" }, "then": { "kind": "contact" } },
     ] }))
     .await;
-    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", wrong.text);
+    assert_eq!((wrong.status, wrong.json()["code"].clone()), (StatusCode::CONFLICT, "policy_invalid".into()), "{}", wrong.text);
     assert_eq!(wrong.json()["errors"][0]["pointer"], "/rules/1/when/filter", "{}", wrong.text);
 
     let rule = json!({ "id": "all", "order": 10, "when": { "filter": "accountEnabled" }, "then": { "kind": "contact" } });

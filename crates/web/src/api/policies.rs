@@ -1,7 +1,7 @@
 //! `/policies`: the text each tenant decides by, its versions, and a check that keeps nothing.
 
 use crate::api::answers::{Bodied, Contested, Known, List, Named, PAGE, PAGE_MAX, Queried, time};
-use crate::api::input::{BODY_LIMIT, Body, Id, Query, Text, invalid_body};
+use crate::api::input::{BODY_LIMIT, Body, Id, Query, Text};
 use crate::auth::{Admin, Caller, Viewer};
 use crate::problem::{ApiError, Fault};
 use crate::state::AppState;
@@ -276,7 +276,8 @@ pub fn faults(faults: &[sync::PolicyFault]) -> Vec<Fault> {
     faults.iter().map(show).collect()
 }
 
-/// A policy's faults as faults of a body that gives parts of it as data.
+/// A policy's faults as faults of a body that gives parts of it as data. Like those of a text they are 409: what a rule may be is for
+/// the policy to say, and depends on what it inherits.
 pub fn pointed(faults: &[sync::PolicyFault]) -> ApiError {
-    invalid_body(faults.iter().map(|f| Fault::at(f.pointer.clone(), f.message.clone())).collect())
+    ApiError::Policy(faults.iter().map(|f| Fault::at(f.pointer.clone(), f.message.clone())).collect())
 }
