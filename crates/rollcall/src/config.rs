@@ -8,9 +8,18 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tracing_subscriber::EnvFilter;
 
 /// The first level of every setting's name.
 const SETTINGS: &[&str] = &["listen", "public_url", "master_key_file", "engine", "database", "microsoft", "sync", "auth", "log"];
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Tenants side by side: each holds a few megabytes and a connection to Microsoft.
+const MOST_WORKERS: usize = 256;
+
+/// Memory of one password check, of which two run at a time: more than a gigabyte each would take the machine from everything else.
+const MOST_MEMORY_KIB: u32 = 1 << 20;
 
 /// Everything that can be configured.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -146,13 +155,47 @@ pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Loaded> {
     if config.engine != "embedded" {
         bail!("engine = \"{}\" is not supported yet: this version runs engine = \"embedded\".", config.engine);
     }
-    for (key, text) in [("sync.interval", &config.sync.interval), ("sync.lease", &config.sync.lease)] {
-        duration(text).with_context(|| format!("{key} = \"{text}\" is not a duration"))?;
-    }
-    if config.sync.workers == 0 {
-        bail!("sync.workers must be at least 1.");
-    }
+    check(&config)?;
     Ok(Loaded { config, figment })
+}
+
+/// Refuses values of the right type that cannot be meant.
+fn check(config: &Config) -> Result<()> {
+    // A lease may outlive no working day's hour: that long nobody takes over from a process that died.
+    let durations = [("sync.interval", &config.sync.interval, 30 * 24 * HOUR), ("sync.lease", &config.sync.lease, HOUR)];
+    for (key, text, longest) in durations {
+        let given = duration(text).with_context(|| format!("{key} = \"{text}\" is not a duration"))?;
+        if !(Duration::from_secs(1)..=longest).contains(&given) {
+            bail!("{key} = \"{text}\" is out of bounds: write a duration from 1s to {}h.", longest.as_secs() / HOUR.as_secs());
+        }
+    }
+    if !(1..=MOST_WORKERS).contains(&config.sync.workers) {
+        bail!("sync.workers = {} is out of bounds: write a number from 1 to {MOST_WORKERS}.", config.sync.workers);
+    }
+    let (memory, passes) = (config.auth.argon2_memory_kib, config.auth.argon2_passes);
+    if !(8..=MOST_MEMORY_KIB).contains(&memory) || !(1..=100).contains(&passes) {
+        bail!(
+            "auth.argon2_memory_kib = {memory} and auth.argon2_passes = {passes} are out of bounds: memory goes from 8 to {MOST_MEMORY_KIB} \
+             (1 GiB), passes from 1 to 100."
+        );
+    }
+    let public = url::Url::parse(&config.public_url).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
+    if public.is_none() {
+        bail!("public_url = \"{}\" is not an address: write it as https://HOST, or leave it empty.", mask(&config.public_url));
+    }
+    if !matches!(config.log.format.as_str(), "text" | "json") {
+        bail!("log.format = \"{}\" is not known: write text or json.", config.log.format);
+    }
+    // A bare word that is no level would be taken for the name of a part, and silence everything else.
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    let bare = |part: &&str| !part.contains('=') && !levels.iter().any(|level| part.trim().eq_ignore_ascii_case(level));
+    if config.log.level.split(',').find(bare).is_some() || EnvFilter::try_new(&config.log.level).is_err() {
+        bail!(
+            "log.level = \"{}\" cannot be read: write error, warn, info, debug, or directives such as info,sync=debug.",
+            config.log.level
+        );
+    }
+    Ok(())
 }
 
 /// Reads `90s`, `15m`, `72h`, `3d`.
@@ -180,7 +223,13 @@ fn explain(error: &figment::Error) -> String {
             let key = e.path.join(".");
             let place = e.metadata.as_ref().map(source_name).unwrap_or_default();
             let place = if place.is_empty() { String::new() } else { format!(" (from {place})") };
-            if key.is_empty() { format!("{}{place}", e.kind) } else { format!("{key}: {}{place}", e.kind) }
+            let what = e
+                .kind
+                .to_string()
+                .trim_end()
+                .replace("expected socket address", "expected an IP address and a port, such as 127.0.0.1:8080");
+            let what = what.replace("invalid socket address syntax", "write an IP address and a port, such as 127.0.0.1:8080");
+            if key.is_empty() { format!("{what}{place}") } else { format!("{key}: {what}{place}") }
         })
         .collect();
     format!("The configuration cannot be used: {}. See config.default.toml for every key and its form.", faults.join("; "))
@@ -246,6 +295,30 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config.default.toml");
         let documented: Config = Figment::from(Toml::file_exact(&path)).extract().expect("every key, no other");
         assert_eq!(serde_json::to_value(documented).unwrap(), serde_json::to_value(Config::default()).unwrap());
+    }
+
+    #[test]
+    fn values_that_cannot_be_meant_are_refused_by_name() {
+        let refused = |change: fn(&mut Config)| {
+            let mut config = Config { public_url: "http://127.0.0.1:8080".into(), ..Config::default() };
+            check(&config).expect("the default, made whole");
+            change(&mut config);
+            check(&config).expect_err("a refusal").to_string()
+        };
+        assert!(
+            refused(|c| c.sync.lease = "0s".into()).starts_with("sync.lease = \"0s\" is out of bounds: write a duration from 1s")
+        );
+        assert!(refused(|c| c.sync.interval = "9999999999999999999d".into()).starts_with("sync.interval"));
+        assert!(refused(|c| c.sync.workers = 0).starts_with("sync.workers = 0"));
+        assert!(refused(|c| c.auth.argon2_memory_kib = u32::MAX).contains("from 8 to 1048576"));
+        for url in ["nonsense", "ftp://x/", "http:", "//x"] {
+            let mut config = Config { public_url: url.into(), ..Config::default() };
+            config.log.level = "info,sync=debug".into();
+            assert!(check(&config).expect_err(url).to_string().contains("public_url"), "{url}");
+        }
+        assert!(refused(|c| c.log.format = "xml".into()).contains("text or json"));
+        assert!(refused(|c| c.log.level = "inf".into()).contains("error, warn, info"));
+        assert!(refused(|c| c.log.level = "sync=loud".into()).contains("error, warn, info"));
     }
 
     #[test]

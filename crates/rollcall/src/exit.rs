@@ -1,5 +1,6 @@
 //! How the program ends: the exit codes scripts rely on.
 
+use crate::print;
 use std::process::ExitCode;
 
 /// Everything was done.
@@ -26,11 +27,19 @@ impl std::error::Error for Ended {}
 /// The exit code of a result; a failure is printed to stderr as one sentence with its causes.
 pub fn code(result: anyhow::Result<()>) -> ExitCode {
     match result {
-        Ok(()) => ExitCode::from(DONE),
+        Ok(()) => match print::lost() {
+            None => ExitCode::from(DONE),
+            Some(error) => {
+                aside!(
+                    "rollcall: Everything was done, but the result could not be written ({error}). Make room and ask for it again."
+                );
+                ExitCode::from(FAILED)
+            }
+        },
         Err(error) => match error.downcast_ref::<Ended>() {
             Some(Ended(code)) => ExitCode::from(*code),
             None => {
-                eprintln!("rollcall: {error:#}");
+                aside!("rollcall: {error:#}");
                 ExitCode::from(FAILED)
             }
         },

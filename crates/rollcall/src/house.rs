@@ -2,6 +2,7 @@
 
 use crate::clock::SystemClock;
 use crate::config::{self, Config, Loaded};
+use crate::files;
 use anyhow::{Context, Result, bail};
 use model::Clock;
 use rand::TryRng;
@@ -98,7 +99,7 @@ impl House {
 fn key_ring(path: &Path, key: &SecretBox<[u8; 32]>) -> MasterKey {
     let ring = MasterKey::new(*key.expose_secret());
     let next = path.with_extension("key.new");
-    match fs::read_to_string(&next).ok().and_then(|text| parse_key(&next, &text).ok()) {
+    match files::text(&next, files::SECRET).ok().and_then(|text| parse_key(&next, &text).ok()) {
         Some(started) => ring.with_older(*started.expose_secret()),
         None => ring,
     }
@@ -137,12 +138,16 @@ pub async fn open_store(config: &Config) -> Result<Store> {
 
 /// Reads the master key, or makes one when there is no file yet.
 fn master_key(path: &Path) -> Result<SecretBox<[u8; 32]>> {
-    match fs::read_to_string(path) {
+    match files::text(path, files::SECRET) {
         Ok(text) => parse_key(path, &text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-                fs::create_dir_all(folder)
-                    .with_context(|| format!("The folder {} for the master key could not be made", folder.display()))?;
+                fs::create_dir_all(folder).with_context(|| {
+                    format!(
+                        "The folder {} for the master key could not be made. Check its owner, or set master_key_file",
+                        folder.display()
+                    )
+                })?;
             }
             let key = random_key()?;
             match write_key(path, &key, false) {
@@ -155,7 +160,9 @@ fn master_key(path: &Path) -> Result<SecretBox<[u8; 32]>> {
                 Err(error) => Err(error),
             }
         }
-        Err(error) => Err(error).with_context(|| format!("The master key {} could not be read", path.display())),
+        Err(error) => Err(error).with_context(|| {
+            format!("The master key {} could not be read. Check its owner and mode, or set master_key_file", path.display())
+        }),
     }
 }
 
@@ -196,7 +203,12 @@ fn write_key(path: &Path, key: &SecretBox<[u8; 32]>, replace: bool) -> Result<()
     } else {
         options.create_new(true)
     };
-    let mut file = options.open(path).with_context(|| format!("The master key could not be written to {}", path.display()))?;
+    let mut file = options.open(path).with_context(|| {
+        format!(
+            "The master key could not be written to {}. Check the folder's owner and mode, or set master_key_file",
+            path.display()
+        )
+    })?;
     writeln!(file, "{}", hex::encode(key.expose_secret()))?;
     file.sync_all()?;
     Ok(())
@@ -212,6 +224,8 @@ pub fn log(config: &Config, verbose: u8) {
     let filter = EnvFilter::try_new(&level).unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
+    // Where nobody reads the log any more, complaining about that would be the next write to fail, and a panic.
+    let subscriber = subscriber.log_internal_errors(false);
     let _ = match config.log.format.as_str() {
         "json" => subscriber.json().try_init(),
         _ => subscriber.with_target(false).try_init(),

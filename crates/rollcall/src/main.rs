@@ -1,12 +1,18 @@
 //! The program: reads the command line and the configuration, and is the only place where things are wired together.
 
+#![deny(clippy::print_stdout, clippy::print_stderr, reason = "they panic when nobody reads any more: `say!` and `aside!` do not")]
+
+// First, for its macros.
+#[macro_use]
+mod print;
+
 mod clock;
 mod commands;
 mod config;
 mod exit;
+mod files;
 mod house;
 mod metrics;
-mod print;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! `rollcall connections`: Microsoft tenants and the app registration each is read with.
 
 use crate::house::{Files, House};
-use crate::{exit, print};
+use crate::{exit, files, print};
 use anyhow::{Context, Result, bail};
 use secrecy::SecretString;
 use std::path::PathBuf;
@@ -81,10 +81,7 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
         Command::Remove { name } => {
             let connection = house.engine.connection_named(&name).await?;
             house.engine.remove_connection(connection.id, &house.actor()).await?;
-            println!(
-                "Connection {} and its secret are gone. Its records, links and history stay.",
-                print::plain(&connection.name)
-            );
+            say!("Connection {} and its secret are gone. Its records, links and history stay.", print::plain(&connection.name));
             Ok(())
         }
     }
@@ -104,8 +101,8 @@ async fn add(house: &House, args: Add) -> Result<()> {
     if args.json {
         return print::json(&connection);
     }
-    println!("Connected {} to {}.", print::plain(&connection.name), print::plain(&connection.tenant));
-    println!(
+    say!("Connected {} to {}.", print::plain(&connection.name), print::plain(&connection.tenant));
+    say!(
         "  Next: rollcall connections test {0}\n        rollcall tenants map {0} --client NAME --create",
         print::plain(&connection.name)
     );
@@ -119,7 +116,7 @@ pub fn secret(variable: Option<&str>, file: Option<&std::path::Path>) -> Result<
             .ok()
             .with_context(|| format!("The environment variable {name} is not set. Set it to the secret: export {name}=…"))?,
         (None, Some(path)) => {
-            std::fs::read_to_string(path).with_context(|| format!("The secret could not be read from {}", path.display()))?
+            files::text(path, files::SECRET).with_context(|| format!("The secret could not be read from {}", path.display()))?
         }
         (None, None) => bail!("Give the secret by --secret-env VAR or --secret-file FILE."),
     };
@@ -152,7 +149,7 @@ async fn test(house: &House, name: &str, json: bool) -> Result<()> {
         print::json(&test)?;
     } else {
         if let Some(organization) = &test.organization {
-            println!("{} answers as {}.", print::plain(&connection.name), print::plain(organization));
+            say!("{} answers as {}.", print::plain(&connection.name), print::plain(organization));
         }
         if !test.permissions.is_empty() {
             print::table(
@@ -165,12 +162,12 @@ async fn test(house: &House, name: &str, json: bool) -> Result<()> {
             );
         }
         for missing in test.permissions.iter().filter(|p| p.state == "missing") {
-            println!("{} is missing: {}.", missing.permission, print::plain(missing.detail.trim_end_matches('.')));
+            say!("{} is missing: {}.", missing.permission, print::plain(missing.detail.trim_end_matches('.')));
         }
         match &test.error {
-            Some(error) => println!("{}", print::plain(&error.message)),
-            None if test.ok => println!("Everything that is needed is granted."),
-            None => println!(
+            Some(error) => say!("{}", print::plain(&error.message)),
+            None if test.ok => say!("Everything that is needed is granted."),
+            None => say!(
                 "A permission is missing. In the Entra admin centre: App registrations › your app › API permissions: add it, \
                  then Grant admin consent, then test again."
             ),

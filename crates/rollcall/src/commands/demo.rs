@@ -77,13 +77,13 @@ pub async fn run(_files: Files, args: Args) -> Result<()> {
     crate::house::log(&config, 0);
     let house = House::with(config).await?;
     if house.engine.tenants().await?.is_empty() {
-        eprintln!("Preparing three companies of {} people …", args.users);
+        aside!("Preparing three companies of {} people …", args.users);
         Story { house: &house, microsoft: &microsoft, http: reqwest::Client::new() }.tell().await?;
     } else {
-        eprintln!("Going on with what is in {}.", folder.display());
+        aside!("Going on with what is in {}.", folder.display());
         reconnect(&house, &microsoft).await?;
     }
-    println!("Rollcall is at {} (Ctrl-C ends it).", house.config.public_url);
+    say!("Rollcall is at {} (Ctrl-C ends it).", house.config.public_url);
     let stop = CancellationToken::new();
     let serving = serve::serve(&house, Some(listener), Role::All, stop.clone(), open);
     let result = serve::until_interrupted(serving, stop).await;

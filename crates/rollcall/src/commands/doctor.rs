@@ -76,7 +76,7 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
         print::json(&serde_json::json!({ "ok": all_well, "checks": checks }))?;
     } else {
         for check in &checks {
-            println!("{} {}: {}", if check.ok { "✓" } else { "✗" }, print::plain(&check.what), print::plain(&check.found));
+            say!("{} {}: {}", if check.ok { "✓" } else { "✗" }, print::plain(&check.what), print::plain(&check.found));
         }
     }
     if all_well { Ok(()) } else { Err(exit::Ended(exit::FAILED).into()) }

@@ -35,9 +35,9 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
         if args.json {
             return print::json(&explanation);
         }
-        println!("{}  record {}", print::plain(&explanation.name), explanation.record);
+        say!("{}  record {}", print::plain(&explanation.name), explanation.record);
         if let Some(sentence) = &explanation.unlinked {
-            println!("{sentence}");
+            say!("{sentence}");
         }
         fields(&explanation.fields);
         match &explanation.user {
@@ -57,9 +57,9 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
 
 /// A user, stage by stage.
 fn told(explanation: &Explanation) {
-    println!("{}  {}", print::plain(&explanation.name), explanation.source_id);
+    say!("{}  {}", print::plain(&explanation.name), explanation.source_id);
     let version = explanation.policy_version.map_or_else(|| "inherited".to_owned(), |v| format!("version {v}"));
-    println!("Policy: {version}, {}", explanation.policy_digest.get(..12).unwrap_or_default());
+    say!("Policy: {version}, {}", explanation.policy_digest.get(..12).unwrap_or_default());
     for stage in &explanation.stages {
         section(&stage.stage, stage.sentences.iter().map(String::as_str));
     }
@@ -71,9 +71,9 @@ fn told(explanation: &Explanation) {
 fn section<'a>(heading: &str, sentences: impl Iterator<Item = &'a str>) {
     for (i, sentence) in sentences.enumerate() {
         if i == 0 {
-            println!("{heading}");
+            say!("{heading}");
         }
-        println!("  {}", print::plain(sentence));
+        say!("  {}", print::plain(sentence));
     }
 }
 

@@ -8,6 +8,6 @@ pub async fn run(files: Files) -> Result<()> {
     let loaded = files.load()?;
     house::log(&loaded.config, files.verbose);
     let store = house::open_store(&loaded.config).await?;
-    println!("The database has this version's tables ({}).", store.describe().await?);
+    say!("The database has this version's tables ({}).", store.describe().await?);
     Ok(())
 }

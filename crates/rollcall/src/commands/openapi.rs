@@ -4,6 +4,6 @@ use anyhow::Result;
 
 /// Runs the command.
 pub fn run() -> Result<()> {
-    println!("{}", web::openapi());
+    say!("{}", web::openapi());
     Ok(())
 }

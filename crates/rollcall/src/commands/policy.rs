@@ -2,10 +2,9 @@
 
 use super::what_if;
 use crate::house::{Files, House};
-use crate::{exit, print};
+use crate::{exit, files, print};
 use anyhow::{Context, Result, bail};
 use policy::{Fault, Layer, Loaded};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use sync::PolicyScope;
 
@@ -118,7 +117,8 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
             } else {
                 house.engine.policy_text(scope).await?
             };
-            std::io::stdout().lock().write_all(text.as_bytes()).context("Writing the policy failed")
+            print::all(text.as_bytes());
+            Ok(())
         }
         Command::Import { file, tenant } => {
             let house = House::open(&files).await?;
@@ -171,10 +171,10 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
                 return print::json(&lines);
             }
             if lines.is_empty() {
-                println!("The file decides the same as the policy in force.");
+                say!("The file decides the same as the policy in force.");
             }
             for line in lines {
-                println!("{}: {} → {}", line.path, print::plain(&line.before.to_string()), print::plain(&line.after.to_string()));
+                say!("{}: {} → {}", line.path, print::plain(&line.before.to_string()), print::plain(&line.after.to_string()));
             }
             Ok(())
         }
@@ -183,9 +183,9 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
 
 fn kept(saved: &sync::SavedPolicy) {
     for warning in &saved.warnings {
-        eprintln!("warning: {}", print::plain(warning));
+        aside!("warning: {}", print::plain(warning));
     }
-    println!("Version {} is kept and decides from the next run on; it affects {} users.", saved.version, saved.affected);
+    say!("Version {} is kept and decides from the next run on; it affects {} users.", saved.version, saved.affected);
 }
 
 async fn scope(house: &House, tenant: Option<&str>) -> Result<PolicyScope> {
@@ -197,19 +197,17 @@ async fn scope(house: &House, tenant: Option<&str>) -> Result<PolicyScope> {
 
 pub(super) fn refuse(file: &Path, faults: &[Fault]) -> Result<()> {
     for fault in faults {
-        eprintln!("{}: {}", file.display(), print::plain(&fault.to_string()));
+        aside!("{}: {}", file.display(), print::plain(&fault.to_string()));
     }
-    eprintln!("{} faults; nothing was changed.", faults.len());
+    aside!("{}; nothing was changed.", print::counted(faults.len(), "fault"));
     Err(exit::Ended(exit::FAILED).into())
 }
 
 fn read(file: &Path) -> Result<String> {
     let bytes = if file.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).context("Standard input could not be read")?;
-        bytes
+        files::whole(std::io::stdin().lock(), files::DOCUMENT).context("Standard input could not be read")?
     } else {
-        std::fs::read(file).with_context(|| format!("{} could not be read", file.display()))?
+        files::read(file, files::DOCUMENT).with_context(|| format!("{} could not be read", file.display()))?
     };
     match policy::document::text_of(&file.display().to_string(), &bytes) {
         Ok(text) => Ok(text.to_owned()),
@@ -231,18 +229,13 @@ fn check(files: &[PathBuf], json: bool) -> Result<()> {
         };
         if !json {
             for fault in &faults {
-                eprintln!("{}", print::plain(&fault.to_string()));
+                aside!("{}", print::plain(&fault.to_string()));
             }
             for warning in &warnings {
-                eprintln!("warning: {}", print::plain(&warning.to_string()));
+                aside!("warning: {}", print::plain(&warning.to_string()));
             }
             if let Ok(loaded) = &loaded {
-                println!(
-                    "{name}: fine; {} rules over preset {}, digest {}",
-                    loaded.policy.rules.len(),
-                    loaded.preset,
-                    loaded.digest
-                );
+                say!("{name}: fine; {} rules over preset {}, digest {}", loaded.policy.rules.len(), loaded.preset, loaded.digest);
             }
         }
         results.push(serde_json::json!({
@@ -312,7 +305,7 @@ fn test(meant: &[PathBuf], json: bool) -> Result<()> {
             Err(faults) => {
                 failed += 1;
                 for fault in &faults {
-                    eprintln!("{}", print::plain(&fault.to_string()));
+                    aside!("{}", print::plain(&fault.to_string()));
                 }
                 results.push(serde_json::json!({ "file": file.display().to_string(), "ok": false, "faults": faults }));
                 continue;
@@ -328,9 +321,9 @@ fn test(meant: &[PathBuf], json: bool) -> Result<()> {
             }
             let failures: Vec<String> = result.steps.iter().flat_map(|s| &s.failures).map(ToString::to_string).collect();
             if !ok && !json {
-                println!("FAIL {} ({})", print::plain(&result.name), result.at);
+                say!("FAIL {} ({})", print::plain(&result.name), result.at);
                 for failure in &failures {
-                    println!("{failure}");
+                    say!("{failure}");
                 }
             }
             results.push(serde_json::json!({ "name": result.name, "at": result.at, "ok": ok, "failures": failures }));
@@ -340,7 +333,7 @@ fn test(meant: &[PathBuf], json: bool) -> Result<()> {
         print::json(&serde_json::json!({ "passed": passed, "failed": failed, "scenarios": results }))?;
     } else {
         let of = if files.len() > 1 { format!(" ({} files)", files.len()) } else { String::new() };
-        println!("{passed} passed, {failed} failed{of}");
+        say!("{passed} passed, {failed} failed{of}");
     }
     if failed == 0 { Ok(()) } else { Err(exit::Ended(exit::FAILED).into()) }
 }
@@ -366,7 +359,7 @@ fn plan(file: &Path, json: bool) -> Result<()> {
         };
     }
     for plan in plans {
-        println!("{}", serde_json::to_string_pretty(&plan)?);
+        say!("{}", serde_json::to_string_pretty(&plan)?);
     }
     Ok(())
 }

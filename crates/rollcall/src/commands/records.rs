@@ -48,14 +48,14 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
     match command {
         Command::Import(args) => import(&house, args).await,
         Command::Export { file } if file.as_os_str() == "-" => {
-            let count = house.engine.export_people(&mut std::io::stdout()).await?;
+            let count = house.engine.export_people(&mut print::Out).await?;
             tracing::info!(count, "records written");
             Ok(())
         }
         Command::Export { file } => {
             let mut out = File::create(&file).with_context(|| format!("{} could not be created", file.display()))?;
             let count = house.engine.export_people(&mut out).await?;
-            println!("{count} people written to {}.", file.display());
+            say!("{count} people written to {}.", file.display());
             Ok(())
         }
     }
@@ -75,14 +75,17 @@ async fn import(house: &House, args: Import) -> Result<()> {
         print::json(&report)?;
     } else if report.fault_count > 0 {
         for fault in &report.faults {
-            eprintln!("{}: {}", args.file.display(), print::plain(&fault.to_string()));
+            aside!("{}: {}", args.file.display(), print::plain(&fault.to_string()));
         }
-        eprintln!("{} faults; nothing was changed. Mend the file and try again.", report.fault_count);
+        aside!("{}; nothing was changed. Mend the file and try again.", print::counted(report.fault_count, "fault"));
     } else {
         let would = if args.dry_run { "would be " } else { "" };
-        println!(
+        say!(
             "{} people {would}created, {} {would}updated, {} unchanged; {} clients {would}created.",
-            report.created, report.updated, report.unchanged, report.clients_created
+            report.created,
+            report.updated,
+            report.unchanged,
+            report.clients_created
         );
     }
     if report.fault_count > 0 { Err(exit::Ended(exit::FAILED).into()) } else { Ok(()) }

@@ -173,10 +173,10 @@ fn tell(done: &ReviewOutcomes, json: bool) -> Result<()> {
     }
     for one in &done.outcomes {
         let mark = if one.ok { " " } else { "!" };
-        println!("{mark} Item {}: {}", one.item, print::plain(&one.sentence));
+        say!("{mark} Item {}: {}", one.item, print::plain(&one.sentence));
     }
     if done.outcomes.len() > 1 {
-        println!("{} done, {} waiting, {} refused.", done.done, done.waiting, done.refused);
+        say!("{} done, {} waiting, {} refused.", done.done, done.waiting, done.refused);
     }
     Ok(())
 }
@@ -215,10 +215,10 @@ async fn show(house: &House, id: i64, json: bool) -> Result<()> {
             "history": history.collect::<Vec<_>>(),
         }));
     }
-    println!("Item {id}, {}: {} of {}", item.state, print::plain(&name(&item)), print::plain(&item.tenant_name));
-    println!("  {}", print::plain(&item.sentence));
+    say!("Item {id}, {}: {} of {}", item.state, print::plain(&name(&item)), print::plain(&item.tenant_name));
+    say!("  {}", print::plain(&item.sentence));
     for sentence in &item.evidence {
-        println!("  · {}", print::plain(sentence));
+        say!("  · {}", print::plain(sentence));
     }
     let candidate = |c: &CandidateView| {
         [
@@ -242,12 +242,12 @@ async fn show(house: &House, id: i64, json: bool) -> Result<()> {
     let headings = ["Record", "Name", "Kind", "Client", "E-mail", "Met by", "Name alike", "Signed in", "Tickets", "Note"];
     print::table(&headings, item.candidates.iter().map(candidate), "No record comes into question.");
     if let Some(why) = &choices.create {
-        println!("  No new record: {}", print::plain(why));
+        say!("  No new record: {}", print::plain(why));
     }
     for decision in &history {
         let record = decision.record.map(|r| format!(" record {r}")).unwrap_or_default();
         let run = decision.run.map(|r| format!(" (run {r})")).unwrap_or_default();
-        println!("  {}  {}: {}{record}{run}", print::time(decision.at), print::plain(&decision.by), decision.action);
+        say!("  {}  {}: {}{record}{run}", print::time(decision.at), print::plain(&decision.by), decision.action);
     }
     Ok(())
 }

@@ -106,9 +106,12 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
             if json {
                 print::json(&report)?;
             } else {
-                println!(
+                say!(
                     "Run {} is {}: {} changes written, {} failed.",
-                    report.id, report.state, report.counts.applied, report.counts.failed
+                    report.id,
+                    report.state,
+                    report.counts.applied,
+                    report.counts.failed
                 );
             }
             if report.state == RunState::Done { Ok(()) } else { Err(exit::Ended(exit::FAILED).into()) }
@@ -123,15 +126,15 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
                 return Ok(());
             }
             let (changes, left) = (plan.counts.changes(), plan.counts.unchanged);
-            println!("{changes} changes take run {run} back; {left} are left as they are.");
+            say!("{changes} changes take run {run} back; {left} are left as they are.");
             if let Some(hash) = plan.hash.filter(|_| changes > 0) {
-                println!("Nothing is written yet. To write exactly this: rollcall runs approve {} --hash {hash}", plan.id);
+                say!("Nothing is written yet. To write exactly this: rollcall runs approve {} --hash {hash}", plan.id);
             }
             Ok(())
         }
         Command::Reject { run, hash, reason } => {
             house.engine.reject(RunId(run), &hash, &reason, &house.actor()).await?;
-            println!("Run {run} is rejected. The same plan is not asked again until its inputs change.");
+            say!("Run {run} is rejected. The same plan is not asked again until its inputs change.");
             Ok(())
         }
     }
@@ -144,43 +147,43 @@ async fn show(house: &House, run: RunId, limit: u32, json: bool) -> Result<()> {
     if json {
         return print::json(&serde_json::json!({ "run": report, "changes": changes, "reports": not_done }));
     }
-    println!("Run {} of {}: {}", report.id, print::plain(&report.tenant_name), report.state);
+    say!("Run {} of {}: {}", report.id, print::plain(&report.tenant_name), report.state);
     if let Some(run) = report.reverts {
-        println!("  takes back run {run}");
+        say!("  takes back run {run}");
     }
     if let Some(run) = report.reverted_by {
-        println!("  taken back by run {run}");
+        say!("  taken back by run {run}");
     }
     if let Some(hash) = &report.hash {
-        println!("  hash {hash}");
+        say!("  hash {hash}");
     }
     for hold in &report.holds {
-        println!("  Held: {}", print::plain(&hold.to_string()));
+        say!("  Held: {}", print::plain(&hold.to_string()));
     }
     if let Some(error) = &report.error {
-        println!("  {}", print::plain(error));
+        say!("  {}", print::plain(error));
     }
     for change in &changes {
         let who = change.name.as_deref().unwrap_or(change.change.source_id.as_str());
-        println!("{:>6}  {} {}  {}", change.seq, change.change.verb.label(), change.change.kind, print::plain(who));
+        say!("{:>6}  {} {}  {}", change.seq, change.change.verb.label(), change.change.kind, print::plain(who));
         for (field, after) in &change.change.set {
             let before = change.change.before.get(field).unwrap_or(&serde_json::Value::Null);
-            println!("          {field}: {} → {}", print::plain(&before.to_string()), print::plain(&after.to_string()));
+            say!("          {field}: {} → {}", print::plain(&before.to_string()), print::plain(&after.to_string()));
         }
         for reason in &change.change.reasons {
-            println!("          · {}", print::plain(&reason.to_string()));
+            say!("          · {}", print::plain(&reason.to_string()));
         }
         if let Some(error) = &change.error {
-            println!("          ! {}", print::plain(error));
+            say!("          ! {}", print::plain(error));
         }
     }
     for report in &not_done {
-        println!("     –  {}", print::plain(&report.detail));
+        say!("     –  {}", print::plain(&report.detail));
     }
     let total = report.counts.changes();
     let shown = i64::try_from(changes.len()).unwrap_or(i64::MAX);
     if total > shown {
-        println!("… and {} more: --limit {total}", total - shown);
+        say!("… and {} more: --limit {total}", total - shown);
     }
     Ok(())
 }

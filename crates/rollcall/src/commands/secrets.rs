@@ -37,7 +37,7 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
             let secret = super::connections::secret(secret_env.as_deref(), secret_file.as_deref())?;
             let connection = house.engine.connection_named(&connection).await?;
             house.engine.set_secret(connection.id, &secret, &house.actor()).await?;
-            println!("The secret of {0} is set. Try it: rollcall connections test {0}", print::plain(&connection.name));
+            say!("The secret of {0} is set. Try it: rollcall connections test {0}", print::plain(&connection.name));
             Ok(())
         }
         Command::List { json } => {
@@ -50,11 +50,11 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
         }
         Command::Rotate => {
             let kept = house.rotate_master_key().await?;
-            println!(
+            say!(
                 "Every stored secret is wrapped with the new master key. The old key is in {}: keep it as long as",
                 kept.display()
             );
-            println!("backups made before today are kept, and stop other Rollcall processes that still hold it.");
+            say!("backups made before today are kept, and stop other Rollcall processes that still hold it.");
             Ok(())
         }
     }

@@ -1,6 +1,7 @@
 //! `rollcall serve`: the server.
 
 use crate::house::{self, Files, House};
+use crate::print;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use std::future::Future;
@@ -37,7 +38,7 @@ const LINK_TTL_MS: i64 = 8 * 60 * 60 * 1_000;
 /// Runs the command.
 pub async fn run(files: Files, args: Args) -> Result<()> {
     if args.print_config {
-        return files.load()?.print(std::io::stdout().lock()).context("Writing the configuration failed");
+        return files.load()?.print(print::Out).context("Writing the configuration failed");
     }
     let house = House::open(&files).await?;
     let listener = if args.role == Role::Worker { None } else { Some(listen(house.config.listen).await?) };
@@ -81,7 +82,7 @@ pub async fn serve(
     if let Some(listener) = listener {
         let state = state(house)?;
         if let Some(link) = web::setup_link(&state, LINK_TTL_MS).await? {
-            println!("First sign-in (once, within 8 hours): {link}");
+            say!("First sign-in (once, within 8 hours): {link}");
             first(&link);
         }
         tracing::info!(url = %house.config.public_url, "serving");

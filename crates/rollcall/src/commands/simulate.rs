@@ -1,6 +1,5 @@
 //! `rollcall simulate`: the Microsoft Graph and identity platform simulator on its own.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -85,11 +84,7 @@ impl SimulateArgs {
 /// Serves until interrupted (Ctrl-C).
 pub async fn run(args: SimulateArgs) -> anyhow::Result<()> {
     let simulator = Simulator::start(args.options()).await?;
-    {
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{}", simulator.announcement())?;
-        out.flush()?;
-    }
+    say!("{}", simulator.announcement());
     tokio::signal::ctrl_c().await?;
     simulator.shutdown().await;
     Ok(())

@@ -54,7 +54,7 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
         }
         let (mapped, unmapped): (Vec<_>, Vec<_>) = all.into_iter().partition(|t| t.client.is_some());
         for tenant in unmapped {
-            eprintln!("{0}: left out, because it is not mapped to a client: rollcall tenants map {0} --client NAME", tenant.name);
+            aside!("{0}: left out, because it is not mapped to a client: rollcall tenants map {0} --client NAME", tenant.name);
         }
         mapped
     } else {
@@ -73,7 +73,7 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
             actor: house.actor(),
         };
         for warning in house.engine.first_sync_warnings(tenant.key).await? {
-            eprintln!("warning: {}: {}", print::plain(&tenant.name), print::plain(&warning));
+            aside!("warning: {}: {}", print::plain(&tenant.name), print::plain(&warning));
         }
         let bar = Bar::new(&tenant.name);
         let outcome = house.engine.run_now(tenant.key, request, bar.teller()).await;
@@ -90,7 +90,7 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
             }
             Err(error) => {
                 failed = true;
-                eprintln!("rollcall: {}: {error}", tenant.name);
+                aside!("rollcall: {}: {error}", tenant.name);
                 reports.push(
                     serde_json::json!({ "tenant": tenant.name, "error": { "code": error.code(), "message": error.to_string() } }),
                 );
@@ -122,29 +122,33 @@ fn show(tenant: &str, report: &RunReport) {
     ];
     let changes: Vec<String> = verbs.iter().filter(|(_, n)| *n > 0).map(|(verb, n)| format!("{n} {verb}")).collect();
     let changes = if changes.is_empty() { "nothing to change".to_owned() } else { changes.join(", ") };
-    println!("{tenant}: run {} is {}: {changes}.", report.id, report.state);
-    println!(
+    say!("{tenant}: run {} is {}: {changes}.", report.id, report.state);
+    say!(
         "  {} users looked at: {} unchanged, {} excluded, {} waiting for a person, {} failed.",
-        c.users, c.unchanged, c.excluded, c.in_review, c.failed
+        c.users,
+        c.unchanged,
+        c.excluded,
+        c.in_review,
+        c.failed
     );
     if let Some(error) = &report.error {
-        println!("  {}", print::plain(error));
+        say!("  {}", print::plain(error));
     }
     for hold in &report.holds {
         let word = if report.state == RunState::Ready { "Mind" } else { "Held" };
-        println!("  {word}: {}", print::plain(&hold.to_string()));
+        say!("  {word}: {}", print::plain(&hold.to_string()));
     }
     match report.state {
-        RunState::Held => println!(
+        RunState::Held => say!(
             "  Look: rollcall runs show {id}\n  Then: rollcall runs approve {id} --hash {hash}   (or: rollcall runs reject {id})",
             id = report.id,
             hash = report.hash.as_deref().unwrap_or_default()
         ),
-        RunState::Ready => println!("  Look: rollcall runs show {}", report.id),
+        RunState::Ready => say!("  Look: rollcall runs show {}", report.id),
         _ => {}
     }
     if report.review_open > 0 {
-        println!("  {} people wait for a decision: rollcall review list", report.review_open);
+        say!("  {} people wait for a decision: rollcall review list", report.review_open);
     }
 }
 
@@ -174,7 +178,7 @@ impl Bar {
             *last = Some(p.state);
             let Some(bar) = &bar else {
                 if entered {
-                    eprintln!("{name}: {}", p.state);
+                    aside!("{name}: {}", p.state);
                 }
                 return;
             };

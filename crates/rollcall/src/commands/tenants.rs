@@ -78,11 +78,11 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
             if json {
                 return print::json(&serde_json::json!({ "tenant": tenant, "standing": overview, "warnings": warnings }));
             }
-            println!("{}  {}", print::plain(&tenant.name), tenant.tenant_id.as_deref().unwrap_or("(not read yet)"));
-            println!("  client: {}", print::plain(tenant.client_name.as_deref().unwrap_or("not mapped")));
-            println!("  last run: {}", tenant.last_run.as_deref().unwrap_or("never"));
+            say!("{}  {}", print::plain(&tenant.name), tenant.tenant_id.as_deref().unwrap_or("(not read yet)"));
+            say!("  client: {}", print::plain(tenant.client_name.as_deref().unwrap_or("not mapped")));
+            say!("  last run: {}", tenant.last_run.as_deref().unwrap_or("never"));
             for warning in &warnings {
-                println!("  before the first sync: {}", print::plain(warning));
+                say!("  before the first sync: {}", print::plain(warning));
             }
             print::table(
                 &["Outcome", "By", "People"],
@@ -94,20 +94,20 @@ pub async fn run(files: Files, command: Command) -> Result<()> {
         Command::Map { tenant, client, create } => {
             let tenant = house.engine.tenant_named(&tenant).await?;
             let mapped = house.engine.map_tenant(tenant.key, &client, create, &house.actor()).await?;
-            println!("{} belongs to {}.", print::plain(&tenant.name), print::plain(&mapped.name));
-            println!("  Next: rollcall sync {} --preview", print::plain(&tenant.name));
+            say!("{} belongs to {}.", print::plain(&tenant.name), print::plain(&mapped.name));
+            say!("  Next: rollcall sync {} --preview", print::plain(&tenant.name));
             Ok(())
         }
         Command::Schedule { tenant, switch } => {
             let tenant = house.engine.tenant_named(&tenant).await?;
             house.engine.schedule_tenant(tenant.key, switch == "on", &house.actor()).await?;
-            println!("The schedule of {} is {switch}.", print::plain(&tenant.name));
+            say!("The schedule of {} is {switch}.", print::plain(&tenant.name));
             Ok(())
         }
         Command::Unmap { tenant } => {
             let tenant = house.engine.tenant_named(&tenant).await?;
             house.engine.unmap_tenant(tenant.key, &house.actor()).await?;
-            println!("{} belongs to no client now. Nobody was changed.", print::plain(&tenant.name));
+            say!("{} belongs to no client now. Nobody was changed.", print::plain(&tenant.name));
             Ok(())
         }
     }

@@ -5,7 +5,7 @@ use crate::house::House;
 use crate::print;
 use anyhow::Result;
 use serde_json::Value;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use sync::{PolicyScope, WhatIf};
 
@@ -15,7 +15,9 @@ pub async fn run(house: &House, scope: PolicyScope, file: &Path, text: &str, jso
     let show = |now: &WhatIf| {
         if live && !now.complete {
             let WhatIf { looked_at, of, affected, decided, .. } = now;
-            eprint!("\r{looked_at} of {of} looked at, {affected} affected, {decided} of them decided …");
+            let line = format!("\r{looked_at} of {of} looked at, {affected} affected, {decided} of them decided …");
+            // Progress is for whoever looks; nothing depends on it.
+            let _ = std::io::stderr().lock().write_all(line.as_bytes());
         }
     };
     let report = match house.engine.what_if(scope, text, show).await {
@@ -23,7 +25,7 @@ pub async fn run(house: &House, scope: PolicyScope, file: &Path, text: &str, jso
         report => report?,
     };
     if live {
-        eprintln!();
+        aside!("");
     }
     if json {
         return print::json(&report);
@@ -34,14 +36,17 @@ pub async fn run(house: &House, scope: PolicyScope, file: &Path, text: &str, jso
 
 fn print(report: &WhatIf) {
     let counted = &report.counted;
-    println!(
+    say!(
         "Of {} users {} are affected; {} records would change, {} of them go out of use.",
-        report.of, report.affected, counted.changes, counted.removals
+        report.of,
+        report.affected,
+        counted.changes,
+        counted.removals
     );
     for group in &counted.groups {
         let rule = group.group.rule.as_ref().map(|r| format!(" by rule {}", r.0)).unwrap_or_default();
         let fields: Vec<&str> = group.group.fields.iter().map(model::Field::as_str).collect();
-        println!(
+        say!(
             "{:>8}  {} {}{}: {}",
             group.count,
             group.group.verb.label(),
@@ -51,31 +56,31 @@ fn print(report: &WhatIf) {
         );
     }
     for (why, count) in &counted.review {
-        println!("{count:>8}  would wait for a person: {why}");
+        say!("{count:>8}  would wait for a person: {why}");
     }
     if counted.failed > 0 {
-        println!("{:>8}  could not be decided", counted.failed);
+        say!("{:>8}  could not be decided", counted.failed);
     }
     for way in &report.moves {
-        println!("{:>8}  {} → {}", way.count, print::plain(&way.from), print::plain(&way.to));
+        say!("{:>8}  {} → {}", way.count, print::plain(&way.from), print::plain(&way.to));
     }
     for tenant in report.tenants.iter().filter(|t| !t.holds.is_empty()) {
         for hold in &tenant.holds {
-            println!("The plan of {} would wait for approval: {}", print::plain(&tenant.name), print::plain(hold));
+            say!("The plan of {} would wait for approval: {}", print::plain(&tenant.name), print::plain(hold));
         }
     }
     for note in &report.notes {
-        println!("Mind: {}", print::plain(note));
+        say!("Mind: {}", print::plain(note));
     }
     for sample in &counted.samples {
-        println!("{} {}  {}", sample.verb.label(), sample.kind, print::plain(&sample.name));
+        say!("{} {}  {}", sample.verb.label(), sample.kind, print::plain(&sample.name));
         for (field, after) in &sample.set {
             let before = sample.before.get(field).unwrap_or(&Value::Null);
-            println!("          {field}: {} → {}", print::plain(&before.to_string()), print::plain(&after.to_string()));
+            say!("          {field}: {} → {}", print::plain(&before.to_string()), print::plain(&after.to_string()));
         }
         for why in &sample.why {
-            println!("          · {}", print::plain(why));
+            say!("          · {}", print::plain(why));
         }
     }
-    println!("Nothing was written.");
+    say!("Nothing was written.");
 }

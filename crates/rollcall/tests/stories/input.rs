@@ -126,3 +126,84 @@ fn databases_that_are_none_are_refused() -> Result<()> {
     home.set("ROLLCALL_SYNC__LEASE", "soon");
     refused(&home.run(&["tenants", "list"])?, 1, &["sync.lease"])
 }
+
+/// A Graph whose users lead in a circle, for one program: the address.
+fn circle() -> Result<String> {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let home = format!("http://{}", listener.local_addr()?);
+    let url = home.clone();
+    std::thread::spawn(move || {
+        for (n, stream) in listener.incoming().filter_map(Result::ok).enumerate() {
+            let mut reader = BufReader::new(&stream);
+            let (mut first, mut length) = (String::new(), 0);
+            let _ = reader.read_line(&mut first);
+            let mut line = String::new();
+            while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                let header = line.to_ascii_lowercase();
+                length = header.strip_prefix("content-length:").and_then(|v| v.trim().parse().ok()).unwrap_or(length);
+                line.clear();
+            }
+            let _ = reader.take(length).read_to_end(&mut Vec::new());
+            let body = if first.contains("/token") {
+                serde_json::json!({ "access_token": "a token", "expires_in": 3_600 })
+            } else if first.contains("/organization") {
+                serde_json::json!({ "value": [{ "id": "11111111-1111-4111-8111-111111111111", "displayName": "Circle" }] })
+            } else {
+                let next = format!("{home}/v1.0/users/delta?$skiptoken={}", n % 3);
+                serde_json::json!({ "value": [{ "id": "u1", "mail": "u1@circle.example" }], "@odata.nextLink": next })
+            };
+            let body = body.to_string();
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}", body.len());
+            let _ = write!(&stream, "{head}\r\nconnection: close\r\n\r\n{body}");
+        }
+    });
+    Ok(url)
+}
+
+#[test]
+fn a_directory_without_an_end_is_left_and_nobody_is_written() -> Result<()> {
+    let url = circle()?;
+    let mut home = testkit::binary::Home::new(PROGRAM, None)?;
+    home.set("ENTRA_SECRET", "a secret");
+    let add =
+        ["connections", "add", "circle", "--tenant", "circle.example", "--client-id", "app", "--secret-env", "ENTRA_SECRET"];
+    home.done(&[&add[..], &["--graph-url", &url, "--login-url", &url]].concat())?;
+    home.done(&["tenants", "map", "circle", "--client", "Circle", "--create"])?;
+    for _ in 0..2 {
+        refused(&home.run(&["sync", "circle", "--yes"])?, 1, &["has no end", "the next run reads it from its beginning"])?;
+    }
+    let records = home.done(&["records", "export", "-"])?.stdout;
+    ensure!(records.lines().count() == 1, "nobody is written: {records}");
+    Ok(())
+}
+
+#[test]
+fn a_reader_who_stops_is_no_failure_and_a_full_disk_is_one() -> Result<()> {
+    use std::process::{Command, Stdio};
+    let mut child = Command::new(PROGRAM).arg("openapi").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    drop(child.stdout.take());
+    let ended = child.wait_with_output()?;
+    ensure!(ended.status.code() == Some(0) && ended.stderr.is_empty(), "{ended:?}");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;
+    let ended = Command::new(PROGRAM).arg("openapi").stdout(full).output()?;
+    let said = String::from_utf8_lossy(&ended.stderr);
+    ensure!(ended.status.code() == Some(1) && said.contains("could not be written"), "{ended:?}");
+    ensure!(!said.contains("panicked"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn settings_that_cannot_be_meant_are_refused_before_anything_is_made() -> Result<()> {
+    let mut home = testkit::binary::Home::new(PROGRAM, None)?;
+    home.set("ROLLCALL_PUBLIC_URL", "ftp://rollcall.example");
+    refused(&home.run(&["serve"])?, 1, &["public_url", "https://HOST"])?;
+    home.set("ROLLCALL_PUBLIC_URL", "");
+    home.set("ROLLCALL_LISTEN", "localhost:8080");
+    refused(&home.run(&["serve"])?, 1, &["listen", "127.0.0.1:8080"])?;
+    home.set("ROLLCALL_LISTEN", "127.0.0.1:0");
+    home.set("ROLLCALL_MASTER_KEY_FILE", "/dev/zero");
+    refused(&home.run(&["tenants", "list"])?, 1, &["/dev/zero", "longer than"])?;
+    ensure!(std::fs::read_dir(home.folder())?.next().is_none(), "nothing was made");
+    Ok(())
+}
