@@ -146,7 +146,7 @@ fn circle() -> Result<String> {
             }
             let _ = reader.take(length).read_to_end(&mut Vec::new());
             let body = if first.contains("/token") {
-                serde_json::json!({ "access_token": "a token", "expires_in": 3_600 })
+                serde_json::json!({ "access_token": "token", "expires_in": 3_600 })
             } else if first.contains("/organization") {
                 serde_json::json!({ "value": [{ "id": "11111111-1111-4111-8111-111111111111", "displayName": "Circle" }] })
             } else {

@@ -9,8 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use url::Url;
 
-/// The largest answer that is read, decompressed. Graph's pages are 1–2 MB; this only stops something that is not Graph.
-const LARGEST_BODY: usize = 64 << 20;
+/// The largest answer that is read, decompressed. Graph's pages are 1–2 MB; this only stops something that is not Graph, before what
+/// it holds takes several times as much memory.
+const LARGEST_BODY: usize = 16 << 20;
 /// Errors are read this far; what Graph says is under 2 KB.
 const LARGEST_ERROR: usize = 64 << 10;
 /// A reachable host answers a connection within this.

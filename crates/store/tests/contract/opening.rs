@@ -69,7 +69,7 @@ async fn a_file_that_is_no_database_is_named_and_left_alone() {
     std::fs::write(&file, "these are notes, and long enough to be taken for a database's header by nobody at all")
         .expect("a file");
     let error = Store::open(&format!("sqlite://{}", file.display()), NOW).await.err().expect("refused");
-    assert!(error.to_string().contains("not a database"), "{error}");
+    assert!(error.to_string().contains("not an SQLite database"), "{error}");
     assert!(std::fs::read_to_string(&file).expect("still there").starts_with("these are notes"));
 }
 
