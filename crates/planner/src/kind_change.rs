@@ -216,7 +216,8 @@ impl Planner {
             if kept {
                 let what = if person.tickets > 0 { "tickets" } else { "invoices" };
                 let detail = format!("{} keeps its username and e-mail in the archive: it has {what}.", person.display_name());
-                draft.report(user, None, ReportWhy::KeptName, detail);
+                let field = if person.username.is_some() { &Field::USERNAME } else { &Field::EMAIL };
+                draft.report(user, Some(field), ReportWhy::KeptName, detail);
             }
         } else {
             let counter = (1..).find(|n| !is_used(person, *n, answers, claims)).unwrap_or(1);
@@ -302,7 +303,7 @@ impl Planner {
         let status = if out { Status::Inactive } else { Status::Active };
         if person.root {
             // It has become a root record in the archive: nothing at all (ruling 77).
-            return Part::Stays(exempt(user, person));
+            return Part::Stays(exempt(user, person, &Field::STATUS));
         }
         if person.pins(&Field::STATUS) {
             return Part::Stays(Draft::pinned_status(user, person, status));

@@ -1,12 +1,12 @@
 //! Leaving and coming back: which cause acts on a linked record, and what a person's own hand keeps (L01 to L04, R11, R12; rulings
 //! 32, 68 to 70, 77, 78).
 
-use model::Status;
 use model::facts::{Choice, Linked, UserFacts};
 use model::plan::Verb;
 use model::policy::{Lifecycle, OnGone, OnReturn, OnUnmapped};
 use model::reason::Cause;
 use model::records::{Deactivated, Person};
+use model::{Field, Status};
 
 /// What the causes mean for one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) enum Effect {
     /// This would, had a person not put the record back.
     Persons(Cause),
     /// This would, were it not the root record (R12).
-    Exempt(Cause),
+    Exempt(Cause, Verb),
 }
 
 impl Effect {
@@ -49,6 +49,13 @@ fn verb(lifecycle: &Lifecycle, cause: Cause) -> Option<Verb> {
     }
 }
 
+/// The field by which a removal is told: what it is about to change, or would have changed.
+pub(crate) fn field_of(verb: Verb) -> &'static Field {
+    const ACCESS: &Field = &Field::ACCESS;
+    const STATUS: &Field = &Field::STATUS;
+    if verb == Verb::RevokeAccess { ACCESS } else { STATUS }
+}
+
 /// Whether disabling a user takes their record out of use.
 pub(crate) fn disabled_deactivates(lifecycle: &Lifecycle) -> bool {
     verb(lifecycle, Cause::Disabled).is_some()
@@ -64,7 +71,7 @@ pub(crate) fn effect(lifecycle: &Lifecycle, causes: &[Cause], enabled: bool, lin
         return Effect::Out(strongest);
     }
     if person.root {
-        return Effect::Exempt(strongest);
+        return Effect::Exempt(strongest, verb);
     }
     if stands(strongest, enabled, linked) {
         return Effect::Persons(strongest);

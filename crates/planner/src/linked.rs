@@ -207,7 +207,7 @@ impl Planner {
                 return Ok(course);
             }
             if extra.person.root {
-                return Err(Obstacle::Stays(exempt(user, &extra.person)));
+                return Err(Obstacle::Stays(exempt(user, &extra.person, &Field::STATUS)));
             }
             let to = extra.person.kind.other();
             match self.turn(user, &extra.person, to) {
@@ -348,7 +348,7 @@ impl Planner {
                 }
             }
             Effect::Persons(_) => draft.reasons.push(Reason::PersonsDecision),
-            Effect::Exempt(_) => report_exempt(decision, user, linked),
+            Effect::Exempt(_, how) => report_exempt(decision, user, linked, lifecycle::field_of(how)),
             Effect::None if !suppressed => {
                 draft.reasons.extend(causes.iter().map(|cause| Reason::Ignored { cause: *cause }));
             }
@@ -385,7 +385,7 @@ impl Planner {
                     }
                 }
             } else if person.status == Status::Inactive && of.enabled && person.root {
-                report_exempt(decision, user, linked);
+                report_exempt(decision, user, linked, &Field::STATUS);
             } else if person.status == Status::Inactive && of.enabled {
                 draft.reasons.push(Reason::PersonsDecision);
             }
@@ -575,7 +575,7 @@ impl Planner {
             Err(because) => {
                 draft.kept(&Field::USERNAME, because);
                 if because == KeptBecause::LocalEdit {
-                    plan.drift(user, moment, draft);
+                    plan.drift(user, person, moment, &Value::from(first.as_str()), draft);
                 }
                 return Named::Fine;
             }
@@ -619,7 +619,7 @@ type Given<'a> = Option<Result<Standing<'a>, Fault>>;
 
 /// Whether a record is kept up to date. One whose kind no rule selects is, for as long as nothing takes it out of use (ruling 74).
 fn follows(standing: &Given<'_>, effect: Effect) -> bool {
-    standing.is_some() || matches!(effect, Effect::None | Effect::Exempt(_))
+    standing.is_some() || matches!(effect, Effect::None | Effect::Exempt(..))
 }
 
 /// What holds against one record: against its user, and an agent's role that makes agents inactive (ruling 41).
@@ -675,21 +675,21 @@ fn records(user: &UserFacts) -> Vec<PersonId> {
 /// Says that a removal waits for its grace to end.
 pub(crate) fn wait(user: &UserFacts, cause: Cause, verb: Verb, until: i64, draft: &mut Draft) {
     let reason = Reason::Waits { cause, verb, until };
-    draft.report(user, None, ReportWhy::Waiting, reason.to_string());
+    draft.report(user, Some(lifecycle::field_of(verb)), ReportWhy::Waiting, reason.to_string());
     draft.reasons.push(reason);
 }
 
-/// What is said of a record that is left alone because it is the root's.
-pub(crate) fn exempt(user: &UserFacts, person: &Person) -> Box<Draft> {
+/// What is said of a record that is left alone because it is the root's, by the field that stays as it is (R12).
+pub(crate) fn exempt(user: &UserFacts, person: &Person, field: &Field) -> Box<Draft> {
     let mut draft = Box::<Draft>::default();
     draft.reasons.push(Reason::Exempt);
     let detail = format!("{} is the root user and exempt from any access change.", person.display_name());
-    draft.report(user, None, ReportWhy::Exempt, detail);
+    draft.report(user, Some(field), ReportWhy::Exempt, detail);
     draft
 }
 
-fn report_exempt(decision: &mut Decision, user: &UserFacts, linked: &Linked) {
-    let said = exempt(user, &linked.person);
+fn report_exempt(decision: &mut Decision, user: &UserFacts, linked: &Linked, field: &Field) {
+    let said = exempt(user, &linked.person, field);
     decision.reasons.extend(said.reasons);
     decision.reports.extend(said.reports);
 }

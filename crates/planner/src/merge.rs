@@ -160,6 +160,17 @@ impl Draft {
         self.reports.push(Report { user: user.key, source_id: user.id.clone(), field: field.cloned(), why, detail });
     }
 
+    /// Reports that a record says otherwise than Entra or its rule (`whose`), which sync leaves for now: a pinned field as pinned,
+    /// because its difference is no edit and does not end when the user changes.
+    pub(crate) fn drifted(&mut self, user: &UserFacts, person: &Person, field: &Field, value: &Value, whose: &str) {
+        if person.pins(field) {
+            self.pinned.push((field.clone(), value.clone()));
+            return;
+        }
+        let detail = format!("{field}: the record was edited here; {whose} value comes back when the user changes.");
+        self.report(user, Some(field), ReportWhy::Drift, detail);
+    }
+
     /// Reports what the pinned fields would have become.
     pub(crate) fn report_pinned(&mut self, user: &UserFacts) {
         for (field, value) in std::mem::take(&mut self.pinned) {
@@ -377,7 +388,7 @@ impl FieldPlan {
                     Err(because) => {
                         draft.kept(&self.field, because);
                         if because == KeptBecause::LocalEdit {
-                            self.drift(user, moment, draft);
+                            self.drift(user, person, moment, &wanted.to_value(), draft);
                         }
                     }
                 }
@@ -439,7 +450,7 @@ impl FieldPlan {
             Err(because) => {
                 draft.kept(&self.field, because);
                 if because == KeptBecause::LocalEdit {
-                    self.drift(user, moment, draft);
+                    self.drift(user, person, moment, &value, draft);
                 }
             }
         }
@@ -465,11 +476,10 @@ impl FieldPlan {
     }
 
     /// A full run names records edited since sync last wrote them (ruling 114); dates of sign-ins drift by themselves (ruling 60).
-    pub(crate) fn drift(&self, user: &UserFacts, moment: Moment<'_>, draft: &mut Draft) {
+    pub(crate) fn drift(&self, user: &UserFacts, person: &Person, moment: Moment<'_>, value: &Value, draft: &mut Draft) {
         let apart = self.mapping.source.as_ref().is_some_and(Source::is_sign_in);
         if !apart && matches!(moment, Moment::Linked { full: true, .. }) {
-            let detail = format!("{}: the record was edited here; Entra's value comes back when the user changes.", self.field);
-            draft.report(user, Some(&self.field), ReportWhy::Drift, detail);
+            draft.drifted(user, person, &self.field, value, "Entra's");
         }
     }
 
@@ -492,6 +502,11 @@ impl FieldPlan {
                     draft.put(None, &self.field, default.to_value());
                 }
                 None if self.mandatory => self.missing(user, draft),
+                // Who is taken in without an address of their own is told of, since nothing stands in for it (ruling 27).
+                None if self.mapping.source == Some(Source::Derived(Derived::MailOrGuest)) => {
+                    let detail = format!("{}: Entra holds no address, so the record has none. Fill it in Entra.", self.field);
+                    draft.report(user, Some(&self.field), ReportWhy::MandatoryEmpty, detail);
+                }
                 None => {}
             },
             Err(unfit) => {

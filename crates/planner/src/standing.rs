@@ -308,9 +308,7 @@ impl Giving<'_> {
             Some(because) => {
                 draft.kept(field, because);
                 if because == KeptBecause::LocalEdit && matches!(self.moment, Moment::Linked { full: true, .. }) {
-                    let detail =
-                        format!("{field}: the record was edited here; the rule's value comes back when the user changes.");
-                    draft.report(self.user, Some(field), ReportWhy::Drift, detail);
+                    draft.drifted(self.user, person, field, &value, "the rule's");
                 }
             }
         }

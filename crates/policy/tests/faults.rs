@@ -242,10 +242,6 @@ fn req_f05_defaults_must_fit_their_field() {
     let found = faults(&format!("fields: {{ phone: {{ default: {long} }} }}"));
     assert_eq!(found, ["p.yaml:1:29: the default of phone is longer than the 50 characters phone takes; shorten it"]);
     one(
-        "fields: { phone: { overwrite: if_empty, clear_when_empty: true } }",
-        "p.yaml:1:59: clear_when_empty of phone needs overwrite on_change or always",
-    );
-    one(
         "rules: [{ id: r, order: 1, when: {}, then: { kind: agent, defaults: { client: acme } } }]",
         "p.yaml:1:71: client is decided by the rule's then.client, not by a mapping or default",
     );

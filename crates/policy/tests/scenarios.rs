@@ -139,7 +139,7 @@ steps:
     assert!(expect.held);
     assert_eq!(expect.changes.as_ref().expect("changes")[0].keep, [Field::EMAIL]);
     let review = expect.review.as_ref().expect("review");
-    assert_eq!(review[0].why, ReviewWhy::AmbiguousMatch);
+    assert_eq!(review[0].why, Some(ReviewWhy::AmbiguousMatch));
     assert_eq!(review[1].users, [SourceId::new("u-1"), SourceId::new("u-2")]);
     assert_eq!(expect.reports.as_ref().expect("reports")[1].user, None);
     assert_eq!(expect.out_of_scope.as_ref().expect("names")["no rule"], []);

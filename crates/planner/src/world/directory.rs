@@ -86,14 +86,14 @@ impl Directory {
         self.app_assigned.contains(id) || self.app_assigned.iter().any(is_member)
     }
 
-    /// The user of this id; one the directory does not hold is missing from it.
+    /// The user of this id; one the directory does not hold was never told of, and is missing to the next full read.
     pub(crate) fn user(&mut self, id: &SourceId) -> &mut User {
         let key = UserKey(self.key());
         self.users.entry(id.clone()).or_insert_with(|| User {
             key,
             attributes: Attributes::new(),
             manager: None,
-            presence: Presence::Missing,
+            presence: Presence::Unseen,
             left: Some(Presence::Missing),
         })
     }
@@ -125,7 +125,9 @@ impl Directory {
         for user in self.users.values_mut() {
             match (user.left, run) {
                 (Some(Presence::Deleted), RunKind::Full | RunKind::Delta) => user.presence = Presence::Deleted,
-                (Some(left), RunKind::Full) if user.presence == Presence::Present => user.presence = left,
+                (Some(left), RunKind::Full) if matches!(user.presence, Presence::Present | Presence::Unseen) => {
+                    user.presence = left;
+                }
                 _ => {}
             }
         }

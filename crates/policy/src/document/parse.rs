@@ -103,6 +103,33 @@ fn measure(node: &Node) -> (usize, usize) {
     (weight, depth + 1)
 }
 
+/// The key under which a map names others whose entries it takes over, as YAML writers know it.
+const MERGE: &str = "<<";
+
+/// Takes over the entries of the maps that a merge key names. The map's own keys win, then the maps in the order they stand.
+fn with_merged(mut entries: Vec<Entry>) -> Result<Vec<Entry>, Fault> {
+    let Some(place) = entries.iter().position(|e| e.key == MERGE) else { return Ok(entries) };
+    let merge = entries.remove(place);
+    let others = match merge.value.data {
+        Data::List(items) => items,
+        data => vec![Node { at: merge.value.at, data }],
+    };
+    for other in others {
+        let Data::Map(more) = other.data else {
+            return Err(fault(
+                &merge.at,
+                format!("{MERGE} takes a map, or a list of maps, to take over; write for instance {MERGE}: *base"),
+            ));
+        };
+        for entry in more {
+            if entries.iter().all(|own| own.key != entry.key) {
+                entries.push(entry);
+            }
+        }
+    }
+    Ok(entries)
+}
+
 /// A list or map whose end has not come yet, with the anchor it bears (0 for none).
 enum Open {
     List(Mark, usize, Vec<Node>),
@@ -174,7 +201,10 @@ impl Builder {
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
                 Some(Open::List(at, anchor, items)) => self.finish(Node { at, data: Data::List(items) }, anchor),
-                Some(Open::Map { at, anchor, entries, .. }) => self.finish(Node { at, data: Data::Map(entries) }, anchor),
+                Some(Open::Map { at, anchor, entries, .. }) => {
+                    let entries = with_merged(entries)?;
+                    self.finish(Node { at, data: Data::Map(entries) }, anchor)
+                }
                 None => Ok(()),
             },
         }

@@ -297,12 +297,16 @@ impl Checker<'_> {
         Ok((Node::Calculate(operator, Box::new(left), Box::new(right)), a.or(b)))
     }
 
+    /// `has(employeeOrgData.division)`, and `has(department)`, which CEL leaves to parts and people write of attributes.
     fn has(&mut self, at: &IdedExpr, args: &[IdedExpr], depth: usize) -> Taken {
+        if let [attribute @ IdedExpr { expr: Expr::Ident(_), .. }] = args {
+            let (node, _) = self.node(attribute, depth + 1)?;
+            return Ok((Node::Unequal(Box::new(node), Box::new(Node::Null)), Type::Bool));
+        }
         let [IdedExpr { expr: Expr::Select(select), .. }] = args else {
-            return Err(self.bad(
-                at,
-                "has() takes a part of something, as in has(employeeOrgData.division); for an attribute write department != null",
-            ));
+            return Err(
+                self.bad(at, "has() takes an attribute or a part of one, as in has(department) or has(employeeOrgData.division)")
+            );
         };
         let (of, kind) = self.node(&select.operand, depth + 1)?;
         self.part(at, &kind, &select.field)?;

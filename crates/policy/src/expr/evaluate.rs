@@ -350,6 +350,8 @@ impl<'a> Walk<'a> {
             Function::Lower if is_lower(&of) => return Ok(Val::Text(of)),
             Function::Lower => return self.made(of.to_lowercase()),
             Function::Upper => return self.made(of.to_uppercase()),
+            Function::LowerAscii => return self.made(of.to_ascii_lowercase()),
+            Function::UpperAscii => return self.made(of.to_ascii_uppercase()),
             Function::Trim => {
                 return Ok(Val::Text(match of {
                     Cow::Borrowed(s) => Cow::Borrowed(s.trim()),

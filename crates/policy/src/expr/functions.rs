@@ -11,6 +11,8 @@ pub(super) enum Function {
     EndsWith,
     Lower,
     Upper,
+    LowerAscii,
+    UpperAscii,
     Trim,
     Replace,
     Substring,
@@ -106,6 +108,8 @@ functions! {
     "endsWith" Method EndsWith(Text, Text) 2 Type::Bool;
     "lower" Both Lower(Text) 1 Type::Text;
     "upper" Both Upper(Text) 1 Type::Text;
+    "lowerAscii" Method LowerAscii(Text) 1 Type::Text;
+    "upperAscii" Method UpperAscii(Text) 1 Type::Text;
     "trim" Method Trim(Text) 1 Type::Text;
     "replace" Method Replace(Text, Text, Text) 3 Type::Text;
     "substring" Method Substring(Text, Int, Int) 2 Type::Text;

@@ -86,16 +86,13 @@ fn mapping(node: &Node, field: &Field, faults: &mut Faults) -> Option<Mapping> {
     let overwrite =
         overwrite_at.map_or(Some(Overwrite::OnChange), |n| word(n, &format!("overwrite of {field}"), Overwrite::WORDS, faults));
     let default = node.get("default").and_then(|n| value::default(n, field, &format!("the default of {field}"), faults));
-    let clear_at = node.get("clear_when_empty");
-    let clear = clear_at.map_or(Some(false), |n| boolean(n, &format!("clear_when_empty of {field}"), faults));
+    let clear = node.get("clear_when_empty");
+    let clear = clear.map_or(Some(false), |n| boolean(n, &format!("clear_when_empty of {field}"), faults));
     if source_node.is_none() && default.is_none() && node.get("default").is_none_or(Node::is_null) {
         faults.add(
             &node.at,
             format!("the mapping of {field} needs a source or a default; write {field}: null to leave the field alone"),
         );
-    }
-    if let (Some(at), Some(true), Some(Overwrite::IfEmpty | Overwrite::Never)) = (clear_at, clear, &overwrite) {
-        faults.add(&at.at, format!("clear_when_empty of {field} needs overwrite on_change or always"));
     }
     let source = match source {
         Some(read) => Some(read?),

@@ -146,10 +146,23 @@ fn attribute(name: &str, node: &Node, faults: &mut Faults) -> Option<Value> {
         faults.add(&node.at, format!("{name} must be {takes} or null, not {}", node.shown()));
         return None;
     }
+    if name.starts_with("extension_") {
+        return Some(json);
+    }
     Some(match &node.data {
-        Data::Number { raw, .. } if !name.starts_with("extension_") => Value::String(raw.clone()),
+        Data::Number { raw, .. } => Value::String(raw.clone()),
+        // A list of such, as in businessPhones: [+4712].
+        Data::List(items) => items.iter().map(plain).collect(),
         _ => json,
     })
+}
+
+/// An element as Graph would tell it: a plain number stands for the text it is written with.
+fn plain(node: &Node) -> Value {
+    match &node.data {
+        Data::Number { raw, .. } => Value::String(raw.clone()),
+        _ => node.to_json(),
+    }
 }
 
 /// `{ id: … }` as `$expand=manager($select=id)` gives it, or null (ruling 11).

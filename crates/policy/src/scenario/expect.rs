@@ -86,7 +86,7 @@ fn change(node: &Node, faults: &mut Faults) -> Option<ExpectedChange> {
 fn review(node: &Node, faults: &mut Faults) -> Option<ExpectedReview> {
     let node = REVIEW.check(node, faults)?;
     let whys = REVIEW_WHYS.map(|why| (why.as_str(), why));
-    let why = required(node, "why", "a review item", faults).and_then(|n| word(n, "why", &whys, faults));
+    let why = node.get("why").and_then(|n| word(n, "why", &whys, faults));
     let mut users = node.get("users").and_then(|n| ids(n, "users", faults)).unwrap_or_default();
     users.extend(user(node, faults));
     users.sort();
@@ -96,7 +96,7 @@ fn review(node: &Node, faults: &mut Faults) -> Option<ExpectedReview> {
     }
     let candidates = node.get("candidates").and_then(|n| texts(n, "candidates", faults));
     let candidates = candidates.map(|c| c.into_iter().map(|id| SourceId::new(id).as_str().to_owned()).collect());
-    Some(ExpectedReview { at: node.at.clone(), users, why: why?, rule: rule(node, faults), candidates })
+    Some(ExpectedReview { at: node.at.clone(), users, why, rule: rule(node, faults), candidates })
 }
 
 fn report(node: &Node, faults: &mut Faults) -> Option<ExpectedReport> {

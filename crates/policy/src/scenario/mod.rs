@@ -266,8 +266,8 @@ pub struct ExpectedReview {
     pub at: Mark,
     /// The users it is about: one, or those of an item that stands for a rule (ruling 21).
     pub users: Vec<SourceId>,
-    /// Why.
-    pub why: ReviewWhy,
+    /// Why, compared when given.
+    pub why: Option<ReviewWhy>,
     /// The rule, compared when given.
     pub rule: Option<RuleId>,
     /// Records it could be, compared as a set when given.

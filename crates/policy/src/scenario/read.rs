@@ -2,7 +2,7 @@
 
 use super::{Action, Entra, EntraStep, Resolve, START, Scenario, Step, Tenant, Verdict, entra, expect, records};
 use crate::Loaded;
-use crate::document::{self, Kind, Node};
+use crate::document::{self, Data, Kind, Node};
 use crate::fault::{Fault, Faults};
 use crate::layers::merged;
 use crate::merge::{expand, over};
@@ -52,7 +52,7 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Scenario>, Vec<Fault>> {
 
 fn scenario(root: &Node, faults: &mut Faults) -> Option<Scenario> {
     let root = SCENARIO.check(root, faults)?;
-    let name = required(root, "name", "a scenario", faults).and_then(|n| text(n, "name", faults));
+    let name = required(root, "name", "a scenario", faults).and_then(|n| name(n, faults));
     let tenant = root.get("tenant").map_or(Some(some_tenant()), |n| tenant(n, faults));
     let entra = root.get("entra").map_or_else(Entra::default, |n| entra::start(n, faults));
     let records = root.get("records").map(|n| records::start(n, faults)).unwrap_or_default();
@@ -64,6 +64,13 @@ fn scenario(root: &Node, faults: &mut Faults) -> Option<Scenario> {
     let policy = state.lay(root.get("policy"), faults);
     let steps = nodes?.iter().filter_map(|node| step(node, &mut state, faults)).collect();
     Some(Scenario { at: root.at.clone(), name: name?, policy: policy?, tenant: tenant?, entra, records, steps })
+}
+
+/// A scenario's name, in one line however it was written: `name: >` leaves a line break behind it.
+fn name(node: &Node, faults: &mut Faults) -> Option<String> {
+    let Data::Text(written) = &node.data else { return text(node, "name", faults) };
+    let line = written.split_whitespace().collect::<Vec<_>>().join(" ");
+    text(&Node { at: node.at.clone(), data: Data::Text(line) }, "name", faults)
 }
 
 /// What goes on from step to step.
