@@ -3,8 +3,9 @@
 use crate::impact::{Held, Impact};
 use crate::world::{Decided, Planned, World};
 use checker::PlanFacts;
+use model::policy::OnKindChange;
 use model::run::RunKind;
-use model::{SourceId, Status};
+use model::{Kind, SourceId, Status};
 use policy::scenario::Scenario;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -356,10 +357,15 @@ proptest! {
     #[test]
     fn f02_usernames_of_records_in_use_stay_apart(made in made()) {
         let mut world = World::new(&made.scenario());
-        // Names that several records hold; with `apart`, only where they are different users'.
+        let lifecycles = &world.policy.policy.lifecycle;
+        let both = [Kind::Agent, Kind::Contact].iter().any(|kind| lifecycles.of(*kind).on_kind_change == OnKindChange::Both);
+        // Names that several records hold; with `apart`, only where they are different users'. Under `both` a record that was met
+        // stays nobody's beside the one made for its user, and has the same name.
         let count = |world: &World, apart: bool| {
             let mut held: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-            for row in world.psa.people.values().filter(|r| r.person.status != Status::Archived) {
+            let stays = |linked: bool| apart && both && !linked;
+            let in_use = world.psa.people.values().filter(|r| r.person.status != Status::Archived && !stays(r.link.is_some()));
+            for row in in_use {
                 if let Some(name) = &row.person.username {
                     let user = row.link.as_ref().filter(|_| apart).map(|l| l.source_id.to_string());
                     let who = user.unwrap_or_else(|| row.person.id.to_string());
