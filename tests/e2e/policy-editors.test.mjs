@@ -100,11 +100,23 @@ test("rules, fields and the guard are edited, previewed and saved without a mous
     await page.getByText("fields.contact.cost_centre", { exact: false }).first().waitFor();
     await settled("editors fields draft");
 
+    await visit(`${tenant}/policy/roles`, "editors roles");
+    await page.getByLabel("Find groups by name").fill("a");
+    await press(button("Find groups"));
+    await page.getByLabel("Another role: group").selectOption({ index: 1 });
+    await page.getByLabel("Another role", { exact: true }).fill("lead");
+    await page.getByLabel("Another board: exact name of the group").fill("Change board");
+    await page.getByLabel("Another board", { exact: true }).fill("change");
+    await press(button("Take these into the draft"));
+    await page.getByText("role_mappings[lead]", { exact: true }).waitFor();
+    await page.getByText("cab_mappings[Change board → change]", { exact: true }).waitFor();
+    await settled("editors roles draft");
+
     await visit(`${tenant}/policy/guard`, "editors guard");
     await page.getByLabel(/people may lose/).fill("1");
     await press(button("Weigh the last month with these"));
     await page.getByText("guard.max_removals", { exact: true }).waitFor();
     await settled("editors guard draft");
-    for (const part of ["rules", "fields", "guard"]) await visit(`/policy/${part}`, `editors default ${part}`);
+    for (const part of ["rules", "fields", "roles", "guard"]) await visit(`/policy/${part}`, `editors default ${part}`);
   });
 });

@@ -380,3 +380,30 @@ async fn ruling_87_limits_over_all_tenants_tell_what_they_would_have_stopped() {
     let shown = ada.post("/policy/guard", &page, &limits).await;
     assert!(shown.text.contains("linked people of all tenants") && shown.text.contains("the default&#39;s"), "{}", shown.text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ruling_60_an_attribute_that_was_never_read_says_so_where_it_is_used() {
+    let app = App::start().await;
+    let token = app.token(&["admin"]).await;
+    let tenant = synced(&app, &token).await;
+    let badge = format!("extension_{}_badgeNumber", app.entra.tenant(0).expect("a tenant").client_id.replace('-', ""));
+    let mut ada = app.admin().await;
+    let path = format!("/tenants/{tenant}/policy/fields");
+    let page = ada.get(&path).await;
+    let new = [
+        ("text", ""),
+        ("new.contact.target", "badge"),
+        ("new.contact.source", badge.as_str()),
+        ("new.contact.overwrite", "on_change"),
+        ("do", "apply"),
+    ];
+    let draft = ada.post(&path, &page, &new).await;
+    assert_eq!(draft.status, StatusCode::OK, "{}", draft.text);
+    assert!(draft.text.contains("Not read yet; the next full read brings it"), "{}", draft.text);
+    let rule =
+        json!({ "id": "badged", "order": 1, "when": { "filter": format!("{badge} != null") }, "then": { "kind": "contact" } });
+    let count = format!("/api/v1/tenants/{tenant}/policy/rules/count");
+    let count = app.api(Method::POST, &count, &token, Some(json!({ "rule": rule }))).await.json();
+    assert_eq!(count["matches"], 0, "{count}");
+    assert!(count["notes"][0].as_str().is_some_and(|note| note.contains(&format!("{badge} is not read yet"))), "{count}");
+}

@@ -148,6 +148,13 @@ async fn a_viewer_is_told_why_there_is_nothing_to_press() {
             "{path} leads where she may not go"
         );
     }
+    for part in ["fields", "roles"] {
+        let page = vera.get(&format!("/tenants/{tenant}/policy/{part}")).await;
+        let controls =
+            page.text.split(['<']).filter(|tag| ["input ", "select ", "textarea "].iter().any(|kind| tag.starts_with(kind)));
+        let open: Vec<&str> = controls.filter(|tag| !tag.contains(" disabled") && !tag.contains("type=\"hidden\"")).collect();
+        assert!(open.is_empty(), "{part}: {open:?}");
+    }
     let guard = vera.get(&format!("/tenants/{tenant}/policy/guard")).await;
     assert!(
         guard.text.contains("<fieldset class=\"fields\" disabled aria-describedby=\"only\">")
