@@ -298,7 +298,7 @@ async fn req_r07_req_r09_groups_give_roles_and_boards_on_a_page() {
     let settings = format!("{policy}/settings");
     let patch = |body: Value| app.api(Method::PATCH, &settings, &token, Some(body));
     let wrong = patch(json!({ "cab_mappings": [{ "cab": "change" }] })).await;
-    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", wrong.text);
+    assert_eq!((wrong.status, wrong.json()["code"].clone()), (StatusCode::CONFLICT, "policy_invalid".into()), "{}", wrong.text);
     assert_eq!(wrong.json()["errors"][0]["pointer"], "/cab_mappings/0", "{}", wrong.text);
     let gone = patch(json!({ "cab_mappings": [], "role_without_manager": { "agent": null, "contact": null } })).await.json();
     assert!(gone["text"].as_str().is_some_and(|t| t.contains("cab_mappings: []") && t.starts_with("# the desk")), "{gone}");
