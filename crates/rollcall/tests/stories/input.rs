@@ -205,5 +205,41 @@ fn settings_that_cannot_be_meant_are_refused_before_anything_is_made() -> Result
     home.set("ROLLCALL_MASTER_KEY_FILE", "/dev/zero");
     refused(&home.run(&["tenants", "list"])?, 1, &["/dev/zero", "longer than"])?;
     ensure!(std::fs::read_dir(home.folder())?.next().is_none(), "nothing was made");
+
+/// A scenario of one user, who gets a record of this kind.
+fn scenario(kind: &str, expected: &str) -> String {
+    format!(
+        "name: a {kind}\npolicy: {{ preset: bms, rules: [ {{ id: all, order: 1, when: {{}}, then: {{ kind: {kind} }} }} ] }}\n\
+         tenant: {{ id: t, domain: acme.example, client: acme }}\n\
+         entra: {{ users: [ {{ id: u, surname: Byron, userPrincipalName: ada@acme.example }} ] }}\n\
+         records: {{ clients: [ {{ id: acme, name: Acme }} ] }}\n\
+         steps: [ {{ expect: {{ changes: [ {{ do: create, kind: {expected} }} ] }} }} ]\n"
+    )
+}
+
+#[test]
+fn a_folder_of_scenarios_is_run_whole_with_totals() -> Result<()> {
+    let home = testkit::binary::Home::new(PROGRAM, None)?;
+    let folder = home.folder().join("scenarios");
+    std::fs::create_dir_all(folder.join("more/deep"))?;
+    std::fs::create_dir_all(folder.join(".git"))?;
+    std::fs::write(folder.join("b.yaml"), scenario("agent", "agent"))?;
+    std::fs::write(folder.join("more/deep/a.yml"), [scenario("contact", "contact"), scenario("agent", "agent")].join("---\n"))?;
+    std::fs::write(folder.join("notes.txt"), "no scenario")?;
+    std::fs::write(folder.join(".git/c.yaml"), "no scenario either")?;
+    let folder = folder.display().to_string();
+    let passed = home.done(&["policy", "test", &folder])?;
+    ensure!(passed.stdout.contains("3 passed, 0 failed (2 files)"), "{passed:?}");
+    let told = home.done(&["policy", "test", &folder, "--json"])?.json()?;
+    ensure!(told["passed"] == 3 && told["scenarios"].as_array().is_some_and(|s| s.len() == 3), "{told}");
+    std::fs::write(home.folder().join("scenarios/more/wrong.yaml"), scenario("agent", "contact"))?;
+    refused(&home.run(&["policy", "test", &folder])?, 1, &["more/wrong.yaml", "3 passed, 1 failed (3 files)"])?;
+    let empty = home.folder().join("empty");
+    std::fs::create_dir(&empty)?;
+    refused(
+        &home.run(&["policy", "test", &empty.display().to_string()])?,
+        1,
+        &["no scenario file", "empty", "Name another folder"],
+    )?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 use crate::world::{DAY, NOW, World, field, group, member, named, nested, on_each, quiet, user};
 use model::address::AddressKey;
+use model::attributes::Hash;
 use model::directory::Feed;
 use model::facts::Questions;
 use model::plan::{Effects, Report, ReportWhy, ReviewItem, Verb};
@@ -257,12 +258,17 @@ async fn ruling_111_a_rejected_set_is_spared_until_one_of_its_inputs_changes() {
         let run = world.plan(removals).await;
         let held = RunChange { plan_hash: Some("abc".into()), policy_digest: Some("digest".into()), ..RunChange::default() };
         world.store.advance_run(&world.lease, run, RunState::Planning, RunState::Held, held, NOW).await.expect("held");
-        let reject = RunVerdict::Reject { reason: "they moved house", grounds: &[] };
+        let grounds = [(world.key("u-ada").await, Hash::of("staff")), (world.key("u-bob").await, Hash::of("none"))];
+        assert_eq!(world.store.removed_users(run).await.expect("users"), grounds.map(|(user, _)| user));
+        let reject = RunVerdict::Reject { reason: "they moved house", grounds: &grounds };
         world.store.decide_run(run, RunState::Held, reject, "abc", "kim", NOW).await.expect("rejected");
         let noted = world.store.audit(None, 10).await.expect("audit");
         assert_eq!((noted[0].action.as_str(), noted[0].actor.as_str()), ("run.reject", "kim"));
         let spared = async |digest| world.store.spared(world.tenant.key, digest).await.expect("spared").len();
         assert_eq!((spared("digest").await, spared("another").await), (2, 0));
+        world.store.touch_users(world.tenant.key, &[grounds[1].0]).await.expect("touched");
+        let due = world.store.rejected_due(world.tenant.key).await.expect("due");
+        assert!(due.contains(&grounds[1]), "whoever is due is told with the grounds: {due:?}");
         world.round(Feed::Users, false, vec![user("u-ada", json!({"jobTitle": "Countess"}))]).await;
         assert_eq!(spared("digest").await, 0);
     })
