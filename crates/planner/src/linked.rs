@@ -368,7 +368,8 @@ impl Planner {
             let mappings = self.mappings.of(person.kind);
             let mut access = person.access || link.deactivated_by.as_ref().is_none_or(|d| !d.by_sync);
             let inactive = standing.as_ref().is_some_and(|s| s.rights.inactive.is_some());
-            if let Some(cause) = lifecycle::is_back(linked).filter(|_| of.enabled && !inactive) {
+            // Nor does anything come back for the reason that its removal may not be done now.
+            if let Some(cause) = lifecycle::is_back(linked).filter(|_| of.enabled && !inactive && !suppressed) {
                 let (how, on_return) = lifecycle::comeback(lifecycle, person);
                 if on_return == OnReturn::Reactivate || lifecycle::is_answered(user, linked) {
                     back = true;

@@ -205,6 +205,8 @@ fn settings_that_cannot_be_meant_are_refused_before_anything_is_made() -> Result
     home.set("ROLLCALL_MASTER_KEY_FILE", "/dev/zero");
     refused(&home.run(&["tenants", "list"])?, 1, &["/dev/zero", "longer than"])?;
     ensure!(std::fs::read_dir(home.folder())?.next().is_none(), "nothing was made");
+    Ok(())
+}
 
 /// A scenario of one user, who gets a record of this kind.
 fn scenario(kind: &str, expected: &str) -> String {
