@@ -115,7 +115,7 @@ pub enum ApiError {
     #[error("this address does not take this method")]
     MethodNotAllowed,
     /// The body is not JSON by its content type.
-    #[error("send the body as JSON, with `Content-Type: application/json`")]
+    #[error("send the body as JSON, with `Content-Type: application/json` and without `Content-Encoding`")]
     NotJson,
     /// The body is larger than accepted.
     #[error("the body is larger than {limit} bytes")]

@@ -83,6 +83,7 @@ async fn every_error_is_a_problem_with_a_code_and_places() {
         (send(Method::GET, "/api/v1/runs?limit=1&limit=2", None, "").await, 400, "invalid_query"),
         (send(Method::GET, "/api/v1/runs?colour=red", None, "").await, 400, "invalid_query"),
         (send(Method::GET, "/api/v1/people?cursor=%00", None, "").await, 400, "invalid_query"),
+        (send(Method::GET, "/api/v1/people?q=%ff", None, "").await, 400, "invalid_query"),
         (send(Method::POST, "/api/v1/clients", None, "{}").await, 415, "not_json"),
         (send(Method::POST, "/api/v1/clients", Some("text/plain"), "{}").await, 415, "not_json"),
         (send(Method::POST, "/api/v1/clients", json, "{").await, 400, "malformed_json"),
@@ -98,6 +99,12 @@ async fn every_error_is_a_problem_with_a_code_and_places() {
         assert_eq!((&problem["code"], &problem["status"]), (&json!(code), &json!(status)));
         assert!(problem["detail"].as_str().unwrap().ends_with('.'), "{problem}");
     }
+    let compressed = Request::post("/api/v1/clients")
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::CONTENT_ENCODING, "gzip");
+    let compressed = app.send(compressed.body(Body::from(r#"{"name":"Acme"}"#)).unwrap()).await;
+    assert_eq!((compressed.status.as_u16(), &compressed.json()["code"]), (415, &json!("not_json")));
     let allow = send(Method::DELETE, "/api/v1/overview", None, "").await;
     assert!(allow.header("allow").contains("GET"), "a refused method says which are taken");
     let faults = send(Method::POST, "/api/v1/connections", json, r#"{"name":"","extra":1}"#).await.json();

@@ -191,7 +191,7 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        if !is_json(request.headers()) {
+        if !is_json(request.headers()) || is_encoded(request.headers()) {
             return Err(ApiError::NotJson);
         }
         Self::parse(&bytes(request).await?)
@@ -201,6 +201,11 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+}
+
+/// Whether a body is said to be compressed, which is not undone here: it would not be what it looks like.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CONTENT_ENCODING).iter().any(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// A request's whole body, up to [`BODY_LIMIT`].
@@ -380,8 +385,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = parts.uri.query().unwrap_or_default();
-        let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        Ok(Self { pairs, faults: Vec::new() })
+        let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        // Bytes that are no UTF-8 come out as this character: what was meant by them is not known, so nothing is looked for.
+        let faults = pairs.iter().filter(|(name, value)| name.contains('\u{fffd}') || value.contains('\u{fffd}'));
+        let faults = faults.map(|(name, _)| Fault::parameter(name.chars().take(100).collect::<String>(), "This is not UTF-8."));
+        let faults = faults.collect();
+        Ok(Self { pairs, faults })
     }
 }
 
