@@ -1,9 +1,9 @@
 //! E-mail addresses: the key they are matched by, the address inside a guest's `#EXT#` name, and what a valid address is.
 
 use crate::text;
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The key under which two e-mail addresses are the same: trimmed, local part case-folded and NFC, domain by UTS-46
 /// (non-transitional) to ASCII. There is no dot- or plus-stripping. A domain that is not valid IDNA is lower-cased as it is and
@@ -80,11 +80,12 @@ fn is_atom(c: char) -> bool {
     !c.is_ascii() || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c)
 }
 
-/// What stands between quotes: a quote or a backslash only after a backslash.
+/// What stands between quotes: a quote or a backslash only after a backslash, and after one only ASCII.
 fn is_quoted(quoted: &str) -> bool {
     let mut escaped = false;
     for c in quoted.chars() {
         escaped = match c {
+            _ if escaped && !c.is_ascii() => return false,
             _ if escaped => false,
             '\\' => true,
             '"' => return false,
@@ -101,8 +102,9 @@ fn is_domain(domain: &str) -> bool {
     if domain.is_ascii() {
         return domain.len() <= DOMAIN_OCTETS && domain.split('.').all(is_label);
     }
-    // What is written in other scripts must have a form that the name system can carry.
-    idna::domain_to_ascii(domain).is_ok_and(|ascii| ascii.len() <= DOMAIN_OCTETS && ascii.split('.').all(is_label))
+    // What is written in other scripts must have a form that the name system can carry, and no hyphen at the ends of a label in either.
+    let ascii = Uts46::new().to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Ignore);
+    ascii.is_ok_and(|ascii| ascii.len() <= DOMAIN_OCTETS && ascii.split('.').all(is_label))
 }
 
 /// Letters, digits and inner hyphens, at most 63 (RFC 1035, 2.3.4).
@@ -116,8 +118,33 @@ fn is_label(label: &str) -> bool {
 /// An address of the network in the place of a domain: `192.0.2.1` or `IPv6:2001:db8::1` (RFC 5321, 4.1.3).
 fn is_literal(literal: &str) -> bool {
     match literal.get(..5) {
-        Some(tag) if tag.eq_ignore_ascii_case("ipv6:") => literal[5..].parse::<Ipv6Addr>().is_ok(),
-        _ => literal.parse::<Ipv4Addr>().is_ok(),
+        Some(tag) if tag.eq_ignore_ascii_case("ipv6:") => is_ipv6(&literal[5..]),
+        _ => is_ipv4(literal),
+    }
+}
+
+/// Four numbers up to 255 of one to three digits each; unlike to the standard library, zeros may lead (`Snum`).
+fn is_ipv4(text: &str) -> bool {
+    let is_number = |n: &str| (1..=3).contains(&n.len()) && n.bytes().all(|b| b.is_ascii_digit()) && n.parse::<u8>().is_ok();
+    text.split('.').count() == 4 && text.split('.').all(is_number)
+}
+
+/// Eight groups of one to four hexadecimal digits, the last two perhaps as an IPv4 address; `::` stands for two or more groups, where the
+/// standard library would let it stand for one.
+fn is_ipv6(text: &str) -> bool {
+    // How many groups a part has, or nothing when one of them is none. Only the very last may be an IPv4 address, which counts as two.
+    let groups = |part: &str, last: bool| -> Option<usize> {
+        let items: Vec<&str> = part.split(':').filter(|_| !part.is_empty()).collect();
+        let is_group = |g: &str| (1..=4).contains(&g.len()) && g.bytes().all(|b| b.is_ascii_hexdigit());
+        let (count, fits) = match items.split_last() {
+            Some((ipv4, before)) if last && is_ipv4(ipv4) => (before.len() + 2, before.iter().all(|g| is_group(g))),
+            _ => (items.len(), items.iter().all(|g| is_group(g))),
+        };
+        fits.then_some(count)
+    };
+    match text.split_once("::") {
+        Some((left, right)) => groups(left, false).zip(groups(right, true)).is_some_and(|(l, r)| l + r <= 6),
+        None => groups(text, true) == Some(8),
     }
 }
 

@@ -24,7 +24,7 @@ impl std::fmt::Display for Ended {
 
 impl std::error::Error for Ended {}
 
-/// The exit code of a result; a failure is printed to stderr as one sentence with its causes.
+/// The exit code of a result; a failure is printed to stderr as one line with its causes.
 pub fn code(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => match print::lost() {
@@ -39,7 +39,7 @@ pub fn code(result: anyhow::Result<()>) -> ExitCode {
         Err(error) => match error.downcast_ref::<Ended>() {
             Some(Ended(code)) => ExitCode::from(*code),
             None => {
-                aside!("rollcall: {error:#}");
+                aside!("rollcall: {}", print::plain(&format!("{error:#}")));
                 ExitCode::from(FAILED)
             }
         },

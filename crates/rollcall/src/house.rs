@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{MasterKey, Store};
 use sync::{Actor, Engine, Settings};
-use tracing_subscriber::EnvFilter;
 
 /// Where the configuration comes from, as the command line says.
 #[derive(Debug, Clone)]
@@ -47,7 +46,7 @@ impl House {
     /// Opens everything as configured.
     pub async fn open(files: &Files) -> Result<Self> {
         let loaded = files.load()?;
-        log(&loaded.config, files.verbose);
+        crate::log::begin(&loaded.config, files.verbose);
         Self::with(loaded.config).await
     }
 
@@ -212,22 +211,4 @@ fn write_key(path: &Path, key: &SecretBox<[u8; 32]>, replace: bool) -> Result<()
     writeln!(file, "{}", hex::encode(key.expose_secret()))?;
     file.sync_all()?;
     Ok(())
-}
-
-/// Sets up the log on stderr. A second call changes nothing.
-pub fn log(config: &Config, verbose: u8) {
-    let level = match verbose {
-        0 => config.log.level.clone(),
-        1 => "info,rollcall=debug,sync=debug,sources=debug,store=debug,web=debug".into(),
-        _ => "debug".into(),
-    };
-    let filter = EnvFilter::try_new(&level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
-    // Where nobody reads the log any more, complaining about that would be the next write to fail, and a panic.
-    let subscriber = subscriber.log_internal_errors(false);
-    let _ = match config.log.format.as_str() {
-        "json" => subscriber.json().try_init(),
-        _ => subscriber.with_target(false).try_init(),
-    };
 }

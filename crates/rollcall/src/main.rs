@@ -12,6 +12,7 @@ mod config;
 mod exit;
 mod files;
 mod house;
+mod log;
 mod metrics;
 
 use clap::Parser;

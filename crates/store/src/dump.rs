@@ -66,7 +66,7 @@ impl Store {
         for (name, sql) in sections {
             let mut lines = Vec::new();
             for row in self.db.query(&sql, ()).await? {
-                lines.push(names.line(name, row)?);
+                lines.push(names.line(name, row));
             }
             lines.sort_unstable();
             for line in lines {
@@ -89,7 +89,7 @@ struct Names {
 }
 
 impl Names {
-    fn line(&self, section: &str, row: Row) -> Result<String> {
+    fn line(&self, section: &str, row: Row) -> String {
         let mut line = section.to_owned();
         for value in row.into_values() {
             line.push('\t');
@@ -97,19 +97,18 @@ impl Names {
                 Value::Null => line.push('-'),
                 Value::Int(n) => line.push_str(&n.to_string()),
                 Value::Bytes(bytes) => line.push_str(&hex::encode(bytes)),
-                Value::Text(text) if text.starts_with('{') => line.push_str(&self.json(&text)?),
-                // One row is one line, whatever stands in it.
-                Value::Text(text) => line.push_str(&text.escape_debug().to_string()),
+                // One row is one line, whatever stands in it. A name may begin like an object and be none.
+                Value::Text(text) => line.push_str(&self.json(&text).unwrap_or_else(|| text.escape_debug().to_string())),
                 Value::Ints(_) | Value::Texts(_) => {}
             }
         }
-        Ok(line)
+        line
     }
 
-    /// JSON with the ids of clients, sites and managers replaced by names.
-    fn json(&self, text: &str) -> Result<String> {
+    /// A JSON object with the ids of clients, sites and managers replaced by names; nothing for any other text.
+    fn json(&self, text: &str) -> Option<String> {
         let mut object: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(text).map_err(|e| StoreError::Corrupt(format!("a stored object: {e}")))?;
+            text.starts_with('{').then(|| serde_json::from_str(text).ok()).flatten()?;
         for (field, names) in [("client", &self.clients), ("site", &self.sites), ("manager", &self.people)] {
             if let Some(value) = object.get_mut(field)
                 && let Some(name) = value.as_i64().and_then(|id| names.get(&id))
@@ -117,6 +116,6 @@ impl Names {
                 *value = name.as_str().into();
             }
         }
-        Ok(serde_json::Value::Object(object).to_string())
+        Some(serde_json::Value::Object(object).to_string())
     }
 }

@@ -45,7 +45,9 @@ pub use mirror::{APP_ASSIGNED, FeedState, PageCommit, PageStats, SIGN_INS, UserF
 pub use overview::{Overview, StandingCount, StandingTotals, TenantGlance};
 pub use plan::{ChangeState, Pass, PlanFilter, PlanRow, Written, WrittenBy, place};
 pub use policies::PolicyVersion;
-pub use records::{EMBEDDED, Import, ImportOutcome, ImportedPerson, PersonEdit, PersonFilter, PersonRow, PersonView};
+pub use records::{
+    EMBEDDED, ExportRow, HERE, Import, ImportOutcome, ImportedPerson, PersonEdit, PersonFilter, PersonRow, PersonView,
+};
 pub use review::{Review, ReviewCandidate, ReviewDecision, ReviewFilter, Verdict};
 pub use runs::{Run, RunChange, RunFilter, RunVerdict};
 pub use secrets::MasterKey;

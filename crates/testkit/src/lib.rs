@@ -3,6 +3,7 @@
 //! - [`simulator`]: a pretended Microsoft on a free port.
 //! - [`databases`]: a new SQLite file or PostgreSQL database for each test.
 //! - [`binary`]: the program as a process, in a folder of its own.
+//! - [`corpora`]: texts and addresses that break programs.
 //! - [`dump`]: what a database means, as text to compare.
 //! - [`story`]: one tenant with whom the story puts there, and the program beside it.
 //! - [`kill`]: `kill -9` at seeded instants, and what is left after a restart.
@@ -10,6 +11,7 @@
 //! Nothing of this is part of the program; a test holds that so (`tests/house.rs`).
 
 pub mod binary;
+pub mod corpora;
 pub mod databases;
 pub mod dump;
 pub mod kill;

@@ -74,7 +74,7 @@ pub async fn run(_files: Files, args: Args) -> Result<()> {
         log: config::Log { level: "warn".into(), format: "text".into() },
         ..Config::default()
     };
-    crate::house::log(&config, 0);
+    crate::log::begin(&config, 0);
     let house = House::with(config).await?;
     if house.engine.tenants().await?.is_empty() {
         aside!("Preparing three companies of {} people …", args.users);

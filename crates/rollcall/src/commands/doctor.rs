@@ -40,7 +40,7 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
         Err(error) => add("configuration", Err(anyhow::anyhow!("{error:#}"))),
     };
     if let (true, Ok(loaded)) = (config_ok, loaded) {
-        house::log(&loaded.config, files.verbose);
+        crate::log::begin(&loaded.config, files.verbose);
         add("master key", house::check_key(&loaded.config.master_key_file));
         let store = house::open_store(&loaded.config).await;
         let database_ok = match &store {

@@ -37,7 +37,7 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
         }
         say!("{}  record {}", print::plain(&explanation.name), explanation.record);
         if let Some(sentence) = &explanation.unlinked {
-            say!("{sentence}");
+            say!("{}", print::plain(sentence));
         }
         fields(&explanation.fields);
         match &explanation.user {

@@ -6,7 +6,7 @@ use anyhow::Result;
 /// Runs the command.
 pub async fn run(files: Files) -> Result<()> {
     let loaded = files.load()?;
-    house::log(&loaded.config, files.verbose);
+    crate::log::begin(&loaded.config, files.verbose);
     let store = house::open_store(&loaded.config).await?;
     say!("The database has this version's tables ({}).", store.describe().await?);
     Ok(())

@@ -323,7 +323,7 @@ fn test(meant: &[PathBuf], json: bool) -> Result<()> {
             if !ok && !json {
                 say!("FAIL {} ({})", print::plain(&result.name), result.at);
                 for failure in &failures {
-                    say!("{failure}");
+                    say!("{}", print::plain(failure));
                 }
             }
             results.push(serde_json::json!({ "name": result.name, "at": result.at, "ok": ok, "failures": failures }));

@@ -22,9 +22,10 @@ pub enum Command {
 /// Adopts existing clients and people from a CSV file. A file with any fault changes nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The first line names the columns: external_id, kind (agent|contact; needed), client, site, status, username, email,
-additional_emails (a;b), first_name, last_name, job_title, phone, mobile, employee_id, role, root, tickets, invoices,
-custom:NAME. Give other names with --map, and leave a column out with --map \"Notes=-\".
+The first line names the columns: external_id, kind (agent|contact; needed), client, site, status, access, username, email,
+additional_emails (a;b), first_name, last_name, job_title, phone, mobile, employee_id, role, manager (an external id), root,
+tickets, invoices, custom:NAME (text), json:NAME (JSON). Give other names with --map, and leave a column out with
+--map \"Notes=-\". Of a record that is known, what the file has no column for stays as it is.
 
 Example:
   rollcall records import people.csv --map \"E-mail Address=email\" --map \"Company=client\" --dry-run")]

@@ -90,7 +90,7 @@ pub async fn run(files: Files, args: Args) -> Result<()> {
             }
             Err(error) => {
                 failed = true;
-                aside!("rollcall: {}: {error}", tenant.name);
+                aside!("rollcall: {}: {}", print::plain(&tenant.name), print::plain(&error.to_string()));
                 reports.push(
                     serde_json::json!({ "tenant": tenant.name, "error": { "code": error.code(), "message": error.to_string() } }),
                 );

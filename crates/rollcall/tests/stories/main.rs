@@ -31,6 +31,7 @@ macro_rules! both {
 
 mod adopting;
 mod approving;
+mod corpora;
 mod directory;
 mod following;
 mod groups;

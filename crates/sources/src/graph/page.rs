@@ -64,12 +64,50 @@ pub(crate) fn groups(text: &[u8]) -> serde_json::Result<DeltaPage> {
     })
 }
 
-fn parse<O: DeserializeOwned>(text: &[u8], take: impl FnMut(&mut Vec<Event>, O) -> bool) -> serde_json::Result<DeltaPage> {
+fn parse<O: DeserializeOwned>(text: &[u8], mut take: impl FnMut(&mut Vec<Event>, O) -> bool) -> serde_json::Result<DeltaPage> {
+    match parse_whole(text, &mut take) {
+        // One person's broken name must not keep everybody else's page from being read.
+        Err(error) => match without_halves(text) {
+            Some(mended) => parse_whole(&mended, &mut take),
+            None => Err(error),
+        },
+        page => page,
+    }
+}
+
+fn parse_whole<O: DeserializeOwned>(text: &[u8], take: impl FnMut(&mut Vec<Event>, O) -> bool) -> serde_json::Result<DeltaPage> {
     let mut page = DeltaPage::default();
     let mut reader = serde_json::Deserializer::from_slice(text);
     PageSeed { page: &mut page, take, object: std::marker::PhantomData::<O> }.deserialize(&mut reader)?;
     reader.end()?;
     Ok(page)
+}
+
+/// The text with U+0000 in the place of each half of a surrogate pair, which JSON can write and no text can hold; nothing when there is
+/// none. The planner reports a value with a control character as malformed, where U+FFFD would pass for what Entra holds.
+fn without_halves(text: &[u8]) -> Option<Vec<u8>> {
+    let unit = |at: usize| {
+        let escape = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(escape).ok()?, 16).ok()
+    };
+    let (mut mended, mut at, mut found) = (Vec::with_capacity(text.len()), 0, false);
+    while let Some(byte) = text.get(at) {
+        let length = match (byte, unit(at)) {
+            (b'\\', Some(0xd800..=0xdbff)) if matches!(unit(at + 6), Some(0xdc00..=0xdfff)) => 12,
+            (b'\\', Some(0xd800..=0xdfff)) => {
+                found = true;
+                mended.extend(b"\\u0000");
+                at += 6;
+                continue;
+            }
+            (b'\\', _) => 2,
+            _ => 1,
+        };
+        let end = (at + length).min(text.len());
+        mended.extend(&text[at..end]);
+        at = end;
+    }
+    found.then_some(mended)
 }
 
 struct PageSeed<'p, F, O> {
@@ -469,6 +507,19 @@ mod tests {
         assert_eq!(told.attributes.get("mail"), &json!(5));
         assert_eq!(told.attributes.get("otherMails"), &json!("not a list"));
         assert_eq!(told.attributes.text("surname").map(str::len), Some(100_000));
+    }
+
+    #[test]
+    fn ruling_63_half_a_surrogate_pair_spoils_its_own_value_alone() {
+        let text = br#"{"value":[{"id":"u","surname":"a\ud83d\ude00","givenName":"\ud800","jobTitle":"x\udc00\\ud800","mail":"\ud83dx"},{"id":"v","surname":"B"}]}"#;
+        let page = users(text).expect("a page");
+        let told: Vec<&UserTold> =
+            page.events.iter().filter_map(|e| if let Event::User(told) = e { Some(told) } else { None }).collect();
+        let texts = ["surname", "givenName", "jobTitle", "mail"].map(|name| told[0].attributes.text(name));
+        assert_eq!(texts, [Some("a😀"), Some("\0"), Some("x\0\\ud800"), Some("\0x")]);
+        assert_eq!(told[1].attributes.text("surname"), Some("B"));
+        assert!(groups(br#"{"value":[{"id":"g","displayName":"\udfff"}]}"#).is_ok());
+        assert!(users(br#"{"value":[{"id":"u","surname":"\ud8"#).is_err() && users(br#"{"value":["\ud800"]}"#).is_err());
     }
 
     #[test]

@@ -210,9 +210,10 @@ fn bytes(value: Value) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// PostgreSQL's texts cannot hold U+0000, SQLite's can: U+FFFD stands for it, so that a key still differs from its neighbours.
+/// PostgreSQL's texts cannot hold U+0000, SQLite's can: U+0001 stands for it, so that a key still differs from its neighbours, and a
+/// group's name from any that a policy can hold, since those have no control characters.
 fn storable(text: String) -> String {
-    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+    if text.contains('\0') { text.replace('\0', "\u{1}") } else { text }
 }
 
 fn bind(sql: AssertSqlSafe<String>, params: Vec<Value>) -> sqlx::query::Query<'static, Postgres, PgArguments> {

@@ -6,11 +6,14 @@ use crate::audit;
 use crate::db::Tx;
 use crate::error::{Result, StoreError};
 use crate::mirror::touch;
-use crate::records::clients;
+use crate::records::{EMBEDDED, clients};
 use crate::{Store, values};
 use model::records::Person;
 use model::{ClientId, PersonId, SiteId};
 use std::collections::HashMap;
+
+/// In front of the number of a record that lives here, where a file names records by external ids.
+pub const HERE: &str = "record:";
 
 /// A record to adopt. Its id and version are ignored: the remote id says which record it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,18 +63,40 @@ impl Import {
         Ok(clients::find_or_make_site(&mut self.tx, client, name).await?.id)
     }
 
+    /// The records that these ids name: the target's own, and `record:17` for a record that lives here.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn known(&mut self, ids: Vec<String>) -> Result<HashMap<String, Person>> {
+        let found = self.find(ids).await?;
+        let people = people::load(&mut self.tx, found.values().copied().collect()).await?;
+        Ok(found.into_iter().filter_map(|(name, id)| Some((name, people.get(&PersonId(id))?.clone()))).collect())
+    }
+
+    async fn find(&mut self, ids: Vec<String>) -> Result<HashMap<String, i64>> {
+        let numbers: Vec<i64> = ids.iter().filter_map(|id| id.strip_prefix(HERE)?.parse().ok()).collect();
+        let mut found: HashMap<String, i64> = HashMap::new();
+        if !numbers.is_empty() {
+            let sql = "SELECT id FROM people WHERE target = $1 AND id IN EACH_INT($2)";
+            for row in self.tx.query(sql, values![EMBEDDED, numbers]).await? {
+                let id: i64 = row.get(0)?;
+                found.insert(format!("{HERE}{id}"), id);
+            }
+        }
+        let sql = "SELECT remote_id, id FROM people WHERE target = $1 AND remote_id IN EACH_TEXT($2)";
+        for row in self.tx.query(sql, values![self.target.as_str(), ids]).await? {
+            found.insert(row.get(0)?, row.get(1)?);
+        }
+        Ok(found)
+    }
+
     /// Adopts a batch of records: a known remote id is updated, another makes a record. Doing it again changes nothing.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] when a remote id stands twice in the batch; [`StoreError::Constraint`].
     pub async fn people(&mut self, batch: Vec<ImportedPerson>) -> Result<ImportOutcome> {
         let mut outcome = ImportOutcome::default();
-        let ids: Vec<String> = batch.iter().map(|p| p.remote_id.clone()).collect();
-        let sql = "SELECT remote_id, id FROM people WHERE target = $1 AND remote_id IN EACH_TEXT($2)";
-        let mut known: HashMap<String, i64> = HashMap::new();
-        for row in self.tx.query(sql, values![self.target.as_str(), ids]).await? {
-            known.insert(row.get(0)?, row.get(1)?);
-        }
+        let known = self.find(batch.iter().map(|p| p.remote_id.clone()).collect()).await?;
         let mut before = people::load(&mut self.tx, known.values().copied().collect()).await?;
         let mut told = HashMap::new();
         let (mut updates, mut creates) = (Vec::new(), Vec::new());
@@ -109,6 +134,7 @@ impl Import {
                 .push((one.person, Remote { target: self.target.clone(), id: Some(one.remote_id), version: one.remote_version }));
         }
         people::insert(&mut self.tx, &created, &self.by, self.now).await?;
+        people::touched_by_hand(&mut self.tx, &updates).await?;
         wakes.extend(updates.iter().flat_map(|(old, new)| people::wakes(Some(old), new, &fields)));
         let updated: Vec<Person> = updates.into_iter().map(|(_, new)| new).collect();
         let readdressed: Vec<PersonId> = updated.iter().map(|p| p.id).collect();

@@ -7,9 +7,9 @@ pub(crate) mod links;
 pub(crate) mod people;
 pub(crate) mod search;
 
-pub use import::{Import, ImportOutcome, ImportedPerson};
+pub use import::{HERE, Import, ImportOutcome, ImportedPerson};
 pub use people::PersonEdit;
-pub use search::{PersonFilter, PersonRow, PersonView};
+pub use search::{ExportRow, PersonFilter, PersonRow, PersonView};
 
 use crate::error::{Result, StoreError};
 use model::Kind;

@@ -165,6 +165,19 @@ fn more_addresses(person: &Person) -> Vec<Vec<Value>> {
     keys.map(|key| values![key, person.id]).collect()
 }
 
+/// A person's hand on status or access takes a record out of what sync itself took out of use (ruling 78).
+pub(crate) async fn touched_by_hand(tx: &mut Tx, edits: &[(Person, Person)]) -> Result<()> {
+    for (before, after) in edits {
+        if after.status != before.status || after.access != before.access {
+            let id = after.id;
+            tx.execute("UPDATE links SET out_by_sync = 0 WHERE person_id = $1", values![id]).await?;
+            let slot = if after.status == model::Status::Archived { id.0 } else { 0 };
+            tx.execute("UPDATE links SET slot = $2 WHERE person_id = $1 AND slot <> $2", values![id, slot]).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Records by id.
 pub(crate) async fn load(tx: &mut Tx, ids: Vec<i64>) -> Result<HashMap<PersonId, Person>> {
     let mut people = HashMap::with_capacity(ids.len());
@@ -252,11 +265,7 @@ impl Store {
         }
         after.version += 1;
         update(&mut tx, std::slice::from_ref(&after), &[id], by, now).await?;
-        if after.status != before.status || after.access != before.access {
-            tx.execute("UPDATE links SET out_by_sync = 0 WHERE person_id = $1", values![id]).await?;
-            let slot = if after.status == model::Status::Archived { id.0 } else { 0 };
-            tx.execute("UPDATE links SET slot = $2 WHERE person_id = $1 AND slot <> $2", values![id, slot]).await?;
-        }
+        touched_by_hand(&mut tx, &[(before.clone(), after.clone())]).await?;
         let fields = keys::fields(&mut tx).await?;
         touch::waiters(&mut tx, &wakes(Some(&before), &after, &fields)).await?;
         tx.commit().await?;

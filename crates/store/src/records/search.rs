@@ -40,6 +40,19 @@ pub struct PersonRow {
     pub linked: Option<(TenantKey, SourceId)>,
 }
 
+/// A person to write out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExportRow {
+    /// The record.
+    pub person: Person,
+    /// The client's name.
+    pub client: Option<String>,
+    /// Where the record lives.
+    pub target: String,
+    /// What it is called there.
+    pub remote_id: Option<String>,
+}
+
 /// A person with what surrounds it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PersonView {
@@ -126,13 +139,28 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn export_people(&self, after: PersonId, limit: i64) -> Result<Vec<PersonRow>> {
+    pub async fn export_people(&self, after: PersonId, limit: i64) -> Result<Vec<ExportRow>> {
         let sql = format!(
-            "SELECT {COLUMNS}, c.name, l.tenant_id, u.source_id FROM people p LEFT JOIN clients c ON c.id = p.client_id
-             LEFT JOIN links l ON l.person_id = p.id LEFT JOIN mirror_users u ON u.id = l.user_id
+            "SELECT {COLUMNS}, c.name, p.target, p.remote_id FROM people p LEFT JOIN clients c ON c.id = p.client_id
              WHERE p.id > $1 ORDER BY p.id LIMIT $2"
         );
-        self.db.query(&sql, values![after, limit]).await?.iter().map(person_row).collect()
+        let export = |row: &Row| {
+            Ok(ExportRow { person: read(row, 0)?, client: row.get(18)?, target: row.get(19)?, remote_id: row.get(20)? })
+        };
+        self.db.query(&sql, values![after, limit]).await?.iter().map(export).collect()
+    }
+
+    /// Where these records live: target, and what each is called there.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn places(&self, ids: &[PersonId]) -> Result<Vec<(PersonId, String, Option<String>)>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+        let rows = self.db.query("SELECT id, target, remote_id FROM people WHERE id IN EACH_INT($1)", values![ids]).await?;
+        rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
     }
 
     /// One person with everything around it.

@@ -1,20 +1,23 @@
 //! Existing people from a CSV file: columns are told apart by name, every fault is named by its line, and a file with any fault
 //! changes nothing.
 
+use super::export::{CUSTOM, JSON};
 use model::records::{Field, Fields, Kind, Status};
 use model::{Value, address, text};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
-/// The columns a file may have, beside `custom:NAME` for custom fields. `external_id` is the PSA's own id for the record, by which
-/// a second import finds it again.
+/// The columns a file may have, beside `custom:NAME` for any other field's text and `json:NAME` for a field's value as JSON.
+/// `external_id` is the PSA's own id for the record, by which a second import finds it again; `record:17` is record 17 of this
+/// installation, as export writes it.
 pub const COLUMNS: &[(&str, &str)] = &[
     ("external_id", "the PSA's own id of the record; a second import finds the record by it"),
     ("kind", "agent or contact"),
     ("client", "the client's name; created when there is none of that name"),
     ("site", "the site's name at that client"),
     ("status", "active (default), inactive or archived"),
+    ("access", "false after the person's access was revoked; true (default)"),
     ("username", "log-in name"),
     ("email", "main e-mail address"),
     ("additional_emails", "further addresses, separated by semicolons"),
@@ -25,6 +28,7 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("mobile", "mobile phone"),
     ("employee_id", "employee id"),
     ("role", "role"),
+    ("manager", "the external id of the manager's record"),
     ("root", "true for the root user, who is exempt from any access change"),
     ("tickets", "how many tickets name this person"),
     ("invoices", "how many invoices name this person"),
@@ -33,7 +37,7 @@ pub const COLUMNS: &[(&str, &str)] = &[
 /// Most faults that are kept: a file of the wrong form should not fill the screen.
 const FAULTS_SHOWN: usize = 100;
 
-/// One person as a file has it.
+/// One person as a file has it. What a file has no column for, it does not tell, and a record that is known keeps it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportedPerson {
     /// The line it starts on, from 1.
@@ -44,20 +48,24 @@ pub struct ImportedPerson {
     pub external_id: Option<String>,
     /// Agent or contact.
     pub kind: Kind,
-    /// The client's name.
-    pub client: Option<String>,
-    /// The site's name.
-    pub site: Option<String>,
+    /// The client's name; told to be none for an agent.
+    pub client: Option<Option<String>>,
+    /// The site's name, or none.
+    pub site: Option<Option<String>>,
+    /// The manager's external id, or none.
+    pub manager: Option<Option<String>>,
     /// Status.
-    pub status: Status,
-    /// All other fields that hold a value.
+    pub status: Option<Status>,
+    /// Whether the person may log in.
+    pub access: Option<bool>,
+    /// All other fields; null where the cell is empty.
     pub fields: Fields,
     /// Root user.
-    pub root: bool,
+    pub root: Option<bool>,
     /// Ticket count.
-    pub tickets: i64,
+    pub tickets: Option<i64>,
     /// Invoice count.
-    pub invoices: i64,
+    pub invoices: Option<i64>,
 }
 
 /// What is wrong at one place of a file.
@@ -93,7 +101,8 @@ pub struct Parsed {
 }
 
 impl Parsed {
-    fn fault(&mut self, line: u64, column: Option<&str>, message: impl Into<String>) {
+    /// One more fault; the first hundred are kept.
+    pub fn fault(&mut self, line: u64, column: Option<&str>, message: impl Into<String>) {
         self.fault_count += 1;
         if self.faults.len() < FAULTS_SHOWN {
             self.faults.push(ImportFault { line, column: column.map(str::to_owned), message: message.into() });
@@ -183,13 +192,14 @@ fn header_columns(headers: &csv::StringRecord, mapping: &BTreeMap<String, String
     let mut columns = Vec::with_capacity(headers.len());
     let mut taken: HashMap<String, String> = HashMap::new();
     for header in headers {
-        let header = text::trim(header.trim_start_matches('\u{feff}'));
-        let target = mapping.get(header).map_or_else(|| header.to_lowercase(), Clone::clone);
+        let unguarded = super::export::unguarded(text::trim(header.trim_start_matches('\u{feff}')));
+        let header = unguarded.as_str();
+        let target = mapping.get(header).map_or_else(|| ours(header), Clone::clone);
         if target == "-" {
             columns.push(None);
             continue;
         }
-        let custom = target.strip_prefix("custom:").is_some_and(|name| !name.is_empty());
+        let custom = field_name(&target).is_some_and(|name| !text::trim(name).is_empty() && !text::has_control(name));
         if !custom && !COLUMNS.iter().any(|(name, _)| *name == target) {
             let names: Vec<_> = COLUMNS.iter().map(|(name, _)| *name).collect();
             parsed.fault(
@@ -216,6 +226,21 @@ fn header_columns(headers: &csv::StringRecord, mapping: &BTreeMap<String, String
     columns
 }
 
+/// Our column of a header that is not mapped: its name in any case, but a custom field's letter for letter.
+fn ours(header: &str) -> String {
+    match header.split_once(':') {
+        Some((prefix, name)) if field_name(&format!("{}:", prefix.to_lowercase())).is_some() => {
+            format!("{}:{name}", prefix.to_lowercase())
+        }
+        _ => header.to_lowercase(),
+    }
+}
+
+/// The field that a column of the form `custom:NAME` or `json:NAME` names.
+fn field_name(column: &str) -> Option<&str> {
+    column.strip_prefix(CUSTOM).or_else(|| column.strip_prefix(JSON))
+}
+
 fn person(line: u64, columns: &[Option<String>], record: &csv::StringRecord, parsed: &mut Parsed) -> Option<ImportedPerson> {
     let before = parsed.fault_count;
     let mut person = ImportedPerson {
@@ -225,63 +250,82 @@ fn person(line: u64, columns: &[Option<String>], record: &csv::StringRecord, par
         kind: Kind::Contact,
         client: None,
         site: None,
-        status: Status::Active,
+        manager: None,
+        status: None,
+        access: None,
         fields: Fields::new(),
-        root: false,
-        tickets: 0,
-        invoices: 0,
+        root: None,
+        tickets: None,
+        invoices: None,
     };
     let mut kind = None;
     for (column, cell) in columns.iter().zip(record) {
         let (Some(column), cell) = (column, super::export::unguarded(text::trim(cell))) else { continue };
-        if cell.is_empty() {
-            continue;
-        }
-        if text::has_control(cell) {
+        if text::has_control(&cell) {
             parsed.fault(line, Some(column), "holds a control character; no field accepts one");
             continue;
         }
+        let told = Some(cell.clone()).filter(|cell| !cell.is_empty());
+        let cell = cell.as_str();
         match column.as_str() {
-            "external_id" => person.external_id = Some(cell.to_owned()),
-            "client" => person.client = Some(cell.to_owned()),
-            "site" => person.site = Some(cell.to_owned()),
+            "client" => person.client = Some(told),
+            "site" => person.site = Some(told),
+            "manager" => person.manager = Some(told),
+            // A field may stand in two columns, as a text and as JSON; then one of the cells is empty.
+            name if cell.is_empty() => {
+                let field = Field::new(field_name(name).unwrap_or(name));
+                if !NOT_FIELDS.contains(&field.as_str()) {
+                    person.fields.entry(field).or_insert(Value::Null);
+                }
+            }
+            "external_id" => person.external_id = told,
             "kind" => match cell.to_lowercase().as_str() {
                 "agent" => kind = Some(Kind::Agent),
                 "contact" => kind = Some(Kind::Contact),
                 _ => parsed.fault(line, Some(column), format!("is \"{}\"; write agent or contact", short(cell))),
             },
             "status" => match cell.to_lowercase().as_str() {
-                "active" => person.status = Status::Active,
-                "inactive" => person.status = Status::Inactive,
-                "archived" => person.status = Status::Archived,
+                "active" => person.status = Some(Status::Active),
+                "inactive" => person.status = Some(Status::Inactive),
+                "archived" => person.status = Some(Status::Archived),
                 _ => parsed.fault(line, Some(column), format!("is \"{}\"; write active, inactive or archived", short(cell))),
             },
-            "root" => match cell.to_lowercase().as_str() {
-                "true" | "yes" | "1" => person.root = true,
-                "false" | "no" | "0" => person.root = false,
-                _ => parsed.fault(line, Some(column), format!("is \"{}\"; write true or false", short(cell))),
+            "root" | "access" => match truth(cell) {
+                Some(truth) if column == "root" => person.root = Some(truth),
+                Some(truth) => person.access = Some(truth),
+                None => parsed.fault(line, Some(column), format!("is \"{}\"; write true or false", short(cell))),
             },
             "tickets" | "invoices" => match cell.parse::<i64>() {
-                Ok(n) if n >= 0 => {
-                    *(if column == "tickets" { &mut person.tickets } else { &mut person.invoices }) = n;
-                }
+                Ok(n) if n >= 0 && column == "tickets" => person.tickets = Some(n),
+                Ok(n) if n >= 0 => person.invoices = Some(n),
                 _ => parsed.fault(line, Some(column), format!("is \"{}\"; write a whole number from 0 up", short(cell))),
             },
             "email" if !address::is_valid(cell) => {
                 parsed.fault(line, Some(column), format!("\"{}\" is not an e-mail address", short(cell)));
             }
             "additional_emails" => {
-                let all: Vec<&str> = cell.split(';').map(text::trim).filter(|a| !a.is_empty()).collect();
+                let all = addresses(cell);
                 match all.iter().find(|a| !address::is_valid(a)) {
                     Some(bad) => parsed.fault(line, Some(column), format!("\"{}\" is not an e-mail address", short(bad))),
                     None => {
-                        person.fields.insert(Field::ADDITIONAL_EMAILS, Value::from(all));
+                        let value = if all.is_empty() { Value::Null } else { Value::from(all) };
+                        person.fields.insert(Field::ADDITIONAL_EMAILS, value);
                     }
                 }
             }
             name => {
-                let field = Field::new(name.strip_prefix("custom:").unwrap_or(name));
-                person.fields.insert(field, Value::from(cell));
+                let value = match name.starts_with(JSON) {
+                    true => serde_json::from_str(cell).ok().filter(|value| !holds_control(value)),
+                    false => Some(Value::from(cell)),
+                };
+                let field = Field::new(field_name(name).unwrap_or(name));
+                if NOT_FIELDS.contains(&field.as_str()) {
+                    parsed.fault(line, Some(column), format!("has a column of its own, {field}"));
+                } else if let Some(value) = value {
+                    person.fields.insert(field, value);
+                } else {
+                    parsed.fault(line, Some(column), "is not JSON, or holds a control character; no field accepts one");
+                }
             }
         }
     }
@@ -290,13 +334,55 @@ fn person(line: u64, columns: &[Option<String>], record: &csv::StringRecord, par
         None if parsed.fault_count == before => parsed.fault(line, Some("kind"), "is empty; write agent or contact"),
         None => {}
     }
-    if person.kind == Kind::Contact && person.client.is_none() && kind.is_some() {
+    let homeless = person.client.is_none() && person.external_id.is_none() || person.client == Some(None);
+    if person.kind == Kind::Contact && homeless && kind.is_some() {
         parsed.fault(line, Some("client"), "is empty: a contact belongs to a client");
     }
-    if person.site.is_some() && person.client.is_none() {
+    if matches!(person.site, Some(Some(_))) && !matches!(person.client, Some(Some(_))) {
         parsed.fault(line, Some("site"), "is given without a client");
     }
     (parsed.fault_count == before).then_some(person)
+}
+
+/// Columns that are not fields of a record under their own name, or not plain texts.
+const NOT_FIELDS: &[&str] =
+    &["external_id", "kind", "client", "site", "manager", "status", "access", "root", "tickets", "invoices"];
+
+fn truth(cell: &str) -> Option<bool> {
+    match cell.to_lowercase().as_str() {
+        "true" | "yes" | "1" => Some(true),
+        "false" | "no" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+fn holds_control(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text::has_control(text),
+        Value::Array(items) => items.iter().any(holds_control),
+        Value::Object(members) => members.iter().any(|(name, value)| text::has_control(name) || holds_control(value)),
+        _ => false,
+    }
+}
+
+/// The addresses of a cell. A semicolon inside a quoted local part does not end one.
+pub(super) fn addresses(cell: &str) -> Vec<&str> {
+    let (mut all, mut from, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
+    for (at, c) in cell.char_indices() {
+        match c {
+            ';' if !quoted => {
+                all.push(&cell[from..at]);
+                from = at + 1;
+            }
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            // A quote only opens where an address begins.
+            '"' if quoted || text::trim(&cell[from..at]).is_empty() => quoted = !quoted,
+            _ => {}
+        }
+    }
+    all.push(&cell[from..]);
+    all.into_iter().map(text::trim).filter(|a| !a.is_empty()).collect()
 }
 
 /// A value fit for a message.
@@ -354,6 +440,25 @@ mod tests {
         let parsed = parse("kind,Mail,Notes\nagent,ada@acme.example,x\n".as_bytes(), &mapping);
         assert_eq!(parsed.faults, []);
         assert_eq!(parsed.people[0].fields.len(), 1);
+    }
+
+    #[test]
+    fn a_custom_fields_name_and_what_a_file_does_not_tell_stay_as_they_are() {
+        let parsed = import("kind,external_id,Custom:Badge No,json:seats,phone\nagent,7,x,[2],\n");
+        assert_eq!(parsed.faults, []);
+        let one = &parsed.people[0];
+        let told: Vec<(&str, &Value)> = one.fields.iter().map(|(f, v)| (f.as_str(), v)).collect();
+        assert_eq!(told, [("Badge No", &Value::from("x")), ("phone", &Value::Null), ("seats", &serde_json::json!([2]))]);
+        assert_eq!((one.status, &one.client), (None, &None));
+        let refused =
+            import("kind,external_id,json:seats,custom:status\nagent,7,[2,\nagent,8,\"\"\"a\\u0007\"\"\"\nagent,9,,active\n");
+        assert_eq!(refused.fault_count, 3, "{:?}", refused.faults);
+    }
+
+    #[test]
+    fn a_semicolon_between_quotes_does_not_end_an_address() {
+        let cell = r#""a;b"@x.example; c@x.example;;"d\";e"@x.example"#;
+        assert_eq!(addresses(cell), [r#""a;b"@x.example"#, "c@x.example", r#""d\";e"@x.example"#]);
     }
 
     #[test]

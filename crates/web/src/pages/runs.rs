@@ -111,7 +111,7 @@ pub async fn show(viewer: Viewer, State(state): State<AppState>, Id(id): Id, par
         tenant: named(&state, run.tenant).await?,
         state: Mark::state(run.state),
         state_word: run.state.as_str(),
-        lead: format!("Asked for by {} {}", escaped(&run.requested_by), When::ago(run.started_at)),
+        lead: format!("Asked for by <bdi>{}</bdi> {}", escaped(&run.requested_by), When::ago(run.started_at)),
         over: run.state.is_over(),
         waiting,
         has_plan,
