@@ -23,6 +23,10 @@ pub fn make(document: &mut Value) {
                     let words = status.parse().ok().and_then(|s| StatusCode::from_u16(s).ok()?.canonical_reason());
                     answer.insert("description".into(), json!(words.unwrap_or_default()));
                 }
+                // A stream is a row of events; a schema would be taken for each of them.
+                if let Some(stream) = answer.pointer_mut("/content/text~1event-stream").and_then(Value::as_object_mut) {
+                    stream.remove("schema");
+                }
             }
             // Handlers are named within their resource; operations over all of them.
             if let (Some(tag), Some(id)) = (operation.pointer("/tags/0").cloned(), operation.get_mut("operationId"))
@@ -79,6 +83,9 @@ fn alternatives(document: &mut Value) {
     let fitting = json!({ "required": ["count"], "properties": { "items": false } });
     let linking = json!({ "properties": { "action": { "const": "link" } } });
     let recordless = json!({ "properties": { "items": { "items": { "properties": { "record": false } } } } });
+    if let Some(pick) = document.pointer_mut("/components/schemas/ReviewPick").and_then(Value::as_object_mut) {
+        pick.insert("additionalProperties".into(), json!(false));
+    }
     if let Some(bulk) = document.pointer_mut("/components/schemas/ReviewBulk").and_then(Value::as_object_mut) {
         bulk.insert("allOf".into(), json!([{ "oneOf": [named, fitting] }, { "anyOf": [linking, recordless] }]));
     }

@@ -5,6 +5,7 @@ use crate::problem::{ApiError, Fault};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::request::Parts;
 use http::{HeaderMap, header};
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 /// Largest body of an ordinary request in bytes; a policy text may have the whole of it.
@@ -385,11 +386,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = parts.uri.query().unwrap_or_default();
-        let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        // Bytes that are no UTF-8 come out as this character: what was meant by them is not known, so nothing is looked for.
-        let faults = pairs.iter().filter(|(name, value)| name.contains('\u{fffd}') || value.contains('\u{fffd}'));
-        let faults = faults.map(|(name, _)| Fault::parameter(name.chars().take(100).collect::<String>(), "This is not UTF-8."));
-        let faults = faults.collect();
+        // Bytes that are no UTF-8 would come out as U+FFFD: what was meant by them is not known, so nothing is looked for.
+        let mut faults = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let bytes: Vec<u8> = percent_decode_str(pair).collect();
+            if std::str::from_utf8(&bytes).is_err() {
+                let name = pair.split('=').next().unwrap_or_default();
+                let name = percent_decode_str(name).decode_utf8_lossy().chars().take(100).collect::<String>();
+                faults.push(Fault::parameter(name, "This is not UTF-8."));
+            }
+        }
+        let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         Ok(Self { pairs, faults })
     }
 }
