@@ -7,7 +7,7 @@ use std::fmt::Arguments;
 use std::io::{Error, ErrorKind, Write};
 use std::sync::OnceLock;
 
-/// Prints a line of a result, as `println!` would; see [`line`].
+/// Prints a line of a result, as `println!` would; see [`line()`].
 macro_rules! say {
     ($($words:tt)*) => { $crate::print::line(format_args!($($words)*)) };
 }
@@ -31,7 +31,7 @@ pub fn aside(text: Arguments<'_>) {
     let _ = std::io::stderr().lock().write_all(format!("{text}\n").as_bytes());
 }
 
-/// Writes bytes to stdout as [`line`] does.
+/// Writes bytes to stdout as [`line()`] does.
 pub fn all(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
     if let Err(error) = out.write_all(bytes).and_then(|()| out.flush())
@@ -41,7 +41,7 @@ pub fn all(bytes: &[u8]) {
     }
 }
 
-/// Stdout for what writes by itself, with the same manners as [`line`].
+/// Stdout for what writes by itself, with the same manners as [`line()`].
 pub struct Out;
 
 impl Write for Out {
