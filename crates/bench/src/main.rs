@@ -6,7 +6,7 @@ mod floor;
 mod measure;
 mod world;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use measure::Cost;
 use std::ffi::OsString;
@@ -58,6 +58,8 @@ fn main() -> Result<()> {
             Ok(())
         }
         Command::Run { program, users } => {
+            // It runs in folders of its own, where a path relative to this one leads nowhere.
+            let program = program.canonicalize().with_context(|| format!("the program to measure, {}", program.display()))?;
             println!("{}", busy()?);
             println!(
                 "{:<10} {:>7} {:<12} {:>9} {:>9} {:>9} {:>9} {:>10} {:>7}",

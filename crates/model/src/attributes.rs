@@ -8,8 +8,9 @@ use std::borrow::Cow;
 use std::fmt;
 use xxhash_rust::xxh3::Xxh3;
 
-/// The version of [`READ_SET`]. When a new version widens it, stored hashes are re-based and nobody counts as changed (ruling 60).
-pub const READ_SET_VERSION: i64 = 1;
+/// The version of [`READ_SET`] and of what is kept of its values. When a new version changes either, stored hashes are re-based and
+/// nobody counts as changed (ruling 60).
+pub const READ_SET_VERSION: i64 = 2;
 
 /// The properties of a user that are read from every source, sorted by name: all profile properties a delta query can carry.
 /// `$select` is this list; mapped directory extensions are added to it (ruling 60).
@@ -63,6 +64,9 @@ const VOLATILE: &[&str] = &["assignedLicenses", "assignedPlans", "licenseAssignm
 
 /// A user's attributes under Graph's names, sorted by name. Absent and null are kept apart, because Graph means different things
 /// by them (contract b, delta rule 5): absent is "not told", null is "has none". `id` and annotations (`@odata…`) are not in it.
+///
+/// Of a value that has parts (`onPremisesExtensionAttributes`, `employeeOrgData`) those that are null are not kept: such a value is
+/// told as a whole, so a part that is null and one that is absent say the same. Graph sends fifteen of them for nearly everybody.
 #[derive(Clone, Default, PartialEq)]
 pub struct Attributes {
     entries: Vec<(Cow<'static, str>, Value)>,
@@ -78,7 +82,8 @@ impl Attributes {
     /// Takes entries whose names come from [`READ_SET`] where they are in it. Entries in name order, each name once, cost nothing;
     /// others are sorted, and of two equal names the later wins.
     #[must_use]
-    pub fn from_entries(entries: Vec<(Cow<'static, str>, Value)>) -> Self {
+    pub fn from_entries(mut entries: Vec<(Cow<'static, str>, Value)>) -> Self {
+        entries.iter_mut().for_each(|(_, value)| without_null_parts(value));
         if entries.is_sorted_by(|(a, _), (b, _)| a < b) { Self { entries } } else { entries.into_iter().collect() }
     }
 
@@ -110,8 +115,9 @@ impl Attributes {
     }
 
     /// Sets one attribute.
-    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: Value) {
+    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, mut value: Value) {
         let name = name.into();
+        without_null_parts(&mut value);
         match self.position(&name) {
             Ok(i) => self.entries[i].1 = value,
             Err(i) => self.entries.insert(i, (intern(name), value)),
@@ -183,6 +189,13 @@ impl Attributes {
     }
 }
 
+/// Takes the parts out of a value that are null.
+fn without_null_parts(value: &mut Value) {
+    if let Value::Object(parts) = value {
+        parts.retain(|_, part| !part.is_null());
+    }
+}
+
 /// Borrows the read set's own text for its names, so that a parsed user allocates no names.
 fn intern(name: Cow<'static, str>) -> Cow<'static, str> {
     match READ_SET.binary_search(&name.as_ref()) {
@@ -200,6 +213,7 @@ impl fmt::Debug for Attributes {
 impl<N: Into<Cow<'static, str>>> FromIterator<(N, Value)> for Attributes {
     fn from_iter<I: IntoIterator<Item = (N, Value)>>(iter: I) -> Self {
         let mut entries: Vec<_> = iter.into_iter().map(|(n, v)| (intern(n.into()), v)).collect();
+        entries.iter_mut().for_each(|(_, value)| without_null_parts(value));
         // Stable, so that of two equal names the later stays last and wins below.
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         entries.reverse();
@@ -233,7 +247,8 @@ impl<'de> Deserialize<'de> for Attributes {
                 let mut entries: Vec<(Cow<'static, str>, Value)> = Vec::with_capacity(READ_SET.len());
                 let mut sorted = true;
                 while let Some(Name(name)) = map.next_key()? {
-                    let value = map.next_value()?;
+                    let mut value = map.next_value()?;
+                    without_null_parts(&mut value);
                     sorted &= entries.last().is_none_or(|(last, _)| *last < name);
                     entries.push((name, value));
                 }
@@ -336,6 +351,21 @@ mod tests {
         assert_ne!(a.change_hash(), parse(json!({"surname": "Lovelace"})).change_hash());
         let signed_in = parse(json!({"surname": "Byron", "signInActivity": {"lastSignInDateTime": "2026-01-01T00:00:00Z"}}));
         assert_eq!(a.change_hash(), signed_in.change_hash());
+    }
+
+    #[test]
+    fn parts_that_are_null_are_not_kept_however_a_value_comes() {
+        let told = json!({"extensionAttribute1": null, "extensionAttribute2": "x"});
+        let kept = json!({"extensionAttribute2": "x"});
+        let name = "onPremisesExtensionAttributes";
+        let parsed = parse(json!({ name: told }));
+        let collected: Attributes = [(name, told.clone())].into_iter().collect();
+        let mut set = Attributes::new();
+        set.set(name, told.clone());
+        let entries = Attributes::from_entries(vec![(name.into(), told)]);
+        for attributes in [parsed, collected, set, entries] {
+            assert_eq!(attributes.get(name), &kept);
+        }
     }
 
     #[test]

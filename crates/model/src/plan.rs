@@ -158,19 +158,26 @@ pub struct Effects {
 #[serde(default)]
 pub struct LinkState {
     /// The user's change hash as applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub applied_hash: Option<Hash>,
     /// The planner's own stamp of the field mappings as applied, so that a policy change re-evaluates only the fields whose mapping
     /// it touched (ruling 60). Opaque to everyone else.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_digest: Option<String>,
     /// The rule as applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleId>,
     /// What sync decided and wrote, by field.
+    #[serde(skip_serializing_if = "Fields::is_empty")]
     pub decided: Fields,
     /// Who took the record out of use.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub deactivated_by: Option<Deactivated>,
     /// When a removal's grace began, milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub grace_since: Option<i64>,
     /// `accountEnabled` as applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled_applied: Option<bool>,
 }
 
