@@ -179,11 +179,13 @@ impl Planner {
     /// What becomes of a record whose kind the rules do not want.
     pub(crate) fn turn(&self, user: &UserFacts, record: &Person, to: Kind) -> Turn {
         let chosen = user.chosen(to);
+        // The record itself was made by such an answer, beside the one that is wanted now.
+        let stays_beside = || user.chosen(record.kind) == Some(Choice::Create) && live(user).any(|l| l.person.kind == to);
         match self.policy.lifecycle.of(record.kind).on_kind_change {
             _ if chosen == Some(Choice::Link(record.id)) => Turn::Keep,
             OnKindChange::ArchiveAndRecreate => Turn::Archive,
             OnKindChange::Both => Turn::Beside,
-            OnKindChange::Review if chosen.is_some() => Turn::Beside,
+            OnKindChange::Review if chosen.is_some() || stays_beside() => Turn::Beside,
             OnKindChange::Review => Turn::Ask,
         }
     }
@@ -327,13 +329,22 @@ impl Planner {
             Err((item, waits)) => return Part::Review(item, waits),
         };
         if let (None, Some(plain)) = (&name, former.username.as_deref().filter(|n| !text::trim(n).is_empty())) {
-            // It goes back to the name it had, which somebody may have taken meanwhile.
-            let wish = username::wish(user, plain, &[person.id], answers);
-            if let Some(holder) = claims.holder(user.key, &wish) {
-                let (item, waits) = taken(user, won, kind, &[plain.to_owned()], Some(holder));
+            // It goes back to the name it had, which somebody may have taken meanwhile: then what the policy says of collisions.
+            let mapped = self.mappings.of(kind).username();
+            let mapped = mapped.and_then(|p| username::choices(p, user, standing.rule, self.policy.username_on_collision).ok());
+            let mut names = vec![plain.to_owned()];
+            names.extend(mapped.into_iter().filter(|c| c.first().is_some_and(|first| first == plain)).flatten().skip(1));
+            let wish = |name: &String| username::wish(user, name, &[person.id], answers);
+            let free = names.iter().position(|name| claims.holder(user.key, &wish(name)).is_none());
+            let Some(free) = free else {
+                let (item, waits) = taken(user, won, kind, &names, claims.holder(user.key, &wish(&names[0])));
                 return Part::Review(Box::new(item), waits);
+            };
+            if free > 0 {
+                draft.reasons.push(Reason::DomainAppended { username: plain.to_owned() });
+                draft.put(Some(person), &Field::USERNAME, Value::from(names[free].as_str()));
             }
-            name = Some(wish);
+            name = Some(wish(&names[free]));
         }
         for field in &NAMES {
             let value = former.get(field);

@@ -10,6 +10,7 @@
 //!
 //! Then the plan is weighed as a whole by [`guard::weigh`].
 
+mod asked;
 mod boards;
 mod claims;
 mod decide;

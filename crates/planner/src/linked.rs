@@ -250,7 +250,10 @@ impl Planner {
         }
         for kind in making {
             match self.part(user, won, kind, &[], answers, claims) {
-                Part::Review(item, waits) => return Err(Obstacle::Review(item, waits)),
+                Part::Review(item, waits) => {
+                    let (item, waits) = self.asked_on(user, won, (item, waits), &[], answers, claims);
+                    return Err(Obstacle::Review(item, waits));
+                }
                 Part::Failed(draft) => return Err(Obstacle::Failed(draft)),
                 Part::Stays(draft) => return Err(Obstacle::Stays(draft)),
                 Part::Skip(_) => course.archive = None,
@@ -397,19 +400,27 @@ impl Planner {
             }
             let named = self.rename(user, linked, won, moment, answers, claims, &mut draft);
             if let Named::Taken { choices, holder } = named {
-                let (item, waits) = taken(user, won, person.kind, &choices, holder);
+                let (mut item, waits) = taken(user, won, person.kind, &choices, holder);
+                // Two who would be created alike are duplicates; whoever has a record keeps it, and waits for the name (ruling 53).
+                item.why = ReviewWhy::UsernameTaken;
                 decision.waits.extend(waits);
                 decision.review.get_or_insert(item);
             }
+            let stamp = mappings.stamp_with(&draft);
             let is_as_booked = link.applied_hash == Some(user.change_hash)
-                && link.policy_digest.as_deref() == Some(mappings.stamp())
+                && link.policy_digest.as_deref() == Some(&*stamp)
                 && standing.as_ref().is_none_or(|s| link.rule.as_ref() == Some(&rule.id) && s.is_as_decided(&link.decided));
             if !is_as_booked {
                 let booked = match &standing {
-                    Some(standing) => self.booking(user, person.kind, standing),
+                    Some(standing) => {
+                        let mut booked = self.booking(user, person.kind, standing);
+                        booked.policy_digest = Some(stamp.into_owned());
+                        mappings.keep_left(person, &link.decided, &draft, &mut booked.decided);
+                        booked
+                    }
                     None => LinkState {
                         applied_hash: Some(user.change_hash),
-                        policy_digest: Some(mappings.stamp().to_owned()),
+                        policy_digest: Some(stamp.into_owned()),
                         rule: link.rule.clone(),
                         decided: link.decided.clone(),
                         ..LinkState::default()
@@ -464,6 +475,10 @@ impl Planner {
             decided: link.decided.clone(),
             ..LinkState::default()
         });
+        if verb == Verb::RevokeAccess {
+            // Sync has taken the roles, so whoever is selected again is given them anew, whoever gave the access back (ruling 60).
+            state.decided.retain(|field, _| ![Field::ROLE, Field::EXTRA_ROLES].contains(field));
+        }
         state.deactivated_by = marker;
         state.grace_since = grace_since;
         state.enabled_applied = enabled_applied;
@@ -568,8 +583,12 @@ impl Planner {
             draft.kept(&Field::USERNAME, KeptBecause::Root);
             return Named::Fine;
         }
-        let pending =
-            user.review.as_ref().is_some_and(|r| r.why == ReviewWhy::UsernameTaken && !r.dismissed && r.kind == person.kind);
+        let asked = user.review.as_ref().filter(|r| r.why == ReviewWhy::UsernameTaken && r.kind == person.kind);
+        if asked.is_some_and(|r| r.dismissed) {
+            draft.owe(&Field::USERNAME, KeptBecause::UsernameTaken);
+            return Named::Fine;
+        }
+        let pending = asked.is_some();
         match plan.may_write(person, moment) {
             Ok(()) => {}
             Err(KeptBecause::LocalEdit) if pending => {}
@@ -596,7 +615,7 @@ impl Planner {
                 Named::Fine
             }
             None => {
-                draft.kept(&Field::USERNAME, KeptBecause::UsernameTaken);
+                draft.owe(&Field::USERNAME, KeptBecause::UsernameTaken);
                 let holder = claims.holder(user.key, &username::wish(user, first, &[person.id], answers));
                 Named::Taken { choices, holder }
             }

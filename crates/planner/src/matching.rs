@@ -115,8 +115,35 @@ struct Met<'a> {
 }
 
 impl Search<'_> {
-    /// Looks for a user's record: value by value, the first that meets a record decides.
+    /// Looks for a user's record: value by value, the first that meets a record decides. A record that is somebody else's is no
+    /// candidate: where another value of the same key meets a free one, that is it (ruling 50).
     pub(crate) fn run<'a>(&self, user: &UserFacts, answers: &'a Answers, claims: &Claims) -> Result<Found<'a>, Fault> {
+        let met = self.met(user, answers, claims)?;
+        for at in 0..met.len() {
+            match self.same_kind(&met, at) {
+                None => {}
+                Some(Found::Unclear(unclear)) if unclear.why == ReviewWhy::AlreadyLinked => {
+                    let later = (at + 1..met.len()).take_while(|later| met[*later].key == met[at].key);
+                    let free = later.filter_map(|later| self.same_kind(&met, later)).find(|f| matches!(f, Found::One(_)));
+                    return Ok(free.unwrap_or(Found::Unclear(unclear)));
+                }
+                Some(found) => return Ok(found),
+            }
+        }
+        Ok((0..met.len()).find_map(|at| self.of_other_kind(&met, at)).unwrap_or(Found::Nobody))
+    }
+
+    /// The free record of the other kind that the user meets, whatever they meet among records of the kind that is looked for.
+    pub(crate) fn other_kind<'a>(&self, user: &UserFacts, answers: &'a Answers, claims: &Claims) -> Option<Match<'a>> {
+        let met = self.met(user, answers, claims).ok()?;
+        match (0..met.len()).find_map(|at| self.of_other_kind(&met, at))? {
+            Found::OtherKind(found) => Some(found),
+            _ => None,
+        }
+    }
+
+    /// The user's values that records hold, in order.
+    fn met<'a>(&self, user: &UserFacts, answers: &'a Answers, claims: &Claims) -> Result<Vec<Met<'a>>, Fault> {
         let mut met: Vec<Met<'a>> = Vec::new();
         for probe in self.keys.probes(user)? {
             let hits = self.hits(user, &probe, answers, claims);
@@ -124,12 +151,7 @@ impl Search<'_> {
                 met.push(Met { key: probe.key.to_string(), shown: probe.shown(), hits });
             }
         }
-        for at in 0..met.len() {
-            if let Some(found) = self.same_kind(&met, at) {
-                return Ok(found);
-            }
-        }
-        Ok((0..met.len()).find_map(|at| self.of_other_kind(&met, at)).unwrap_or(Found::Nobody))
+        Ok(met)
     }
 
     /// Records with a value: as the store told, less what linked users' changes release, plus what they take (ruling 55).
@@ -215,7 +237,8 @@ impl Search<'_> {
     fn link<'a>(&self, met: &[Met<'a>], at: usize, hit: &Hit<'a>, reactivate: bool) -> Option<Match<'a>> {
         // Only records the store told of are free, so there is a candidate to every one of them.
         let candidate = hit.candidate?;
-        let mut also: Vec<PersonId> = met[at..].iter().flat_map(|m| &m.hits).map(|h| h.person).collect();
+        let earlier = met[..at].iter().flat_map(|m| &m.hits).filter(|h| h.kind == hit.kind);
+        let mut also: Vec<PersonId> = met[at..].iter().flat_map(|m| &m.hits).chain(earlier).map(|h| h.person).collect();
         also.retain(|p| *p != hit.person);
         also.sort_unstable();
         also.dedup();

@@ -12,6 +12,7 @@ use model::policy::{Derived, Mapping, Overwrite, Policy, Rule, Source};
 use model::reason::{KeptBecause, Reason};
 use model::records::Person;
 use model::{Field, Fields, Kind, Status, Value};
+use std::borrow::Cow;
 
 /// The mappings of one kind, made ready.
 #[derive(Debug)]
@@ -112,6 +113,8 @@ pub(crate) struct Draft {
     pub(crate) failed: bool,
     /// Fields that would have been written and are pinned.
     pinned: Vec<(Field, Value)>,
+    /// Fields that were due and are kept, for a pin or because the username is taken: they stay due until that ends.
+    owed: Vec<Field>,
     /// A value cannot be computed for this user: nothing of the draft is written (ruling 38).
     pub(crate) fault: bool,
     /// A site to be made with the change.
@@ -123,7 +126,7 @@ impl Draft {
     pub(crate) fn put(&mut self, record: Option<&Person>, field: &Field, value: Value) {
         if let Some(record) = record {
             if record.pins(field) {
-                self.kept(field, KeptBecause::Pinned);
+                self.owe(field, KeptBecause::Pinned);
                 self.pinned.push((field.clone(), value));
                 return;
             }
@@ -142,6 +145,15 @@ impl Draft {
         self.fault |= other.fault;
         self.new_site = self.new_site.take().or(other.new_site);
         self.pinned.append(&mut other.pinned);
+        self.owed.append(&mut other.owed);
+    }
+
+    /// The fields that a link with only empty fields filled left as they were (ruling 95).
+    fn left(&self) -> impl Iterator<Item = &Field> {
+        self.reasons.iter().filter_map(|reason| match reason {
+            Reason::Kept { field, because: KeptBecause::FillEmpty } => Some(field),
+            _ => None,
+        })
     }
 
     /// What is said of a record whose status is pinned and would become this: nothing else of it is written.
@@ -154,6 +166,12 @@ impl Draft {
 
     pub(crate) fn kept(&mut self, field: &Field, because: KeptBecause) {
         self.reasons.push(Reason::Kept { field: field.clone(), because });
+    }
+
+    /// Keeps a field that is due as it is: it stays due.
+    pub(crate) fn owe(&mut self, field: &Field, because: KeptBecause) {
+        self.kept(field, because);
+        self.owed.push(field.clone());
     }
 
     pub(crate) fn report(&mut self, user: &UserFacts, field: Option<&Field>, why: ReportWhy, detail: String) {
@@ -225,6 +243,32 @@ impl Mappings {
     /// What a link keeps to tell which mappings changed.
     pub(crate) fn stamp(&self) -> &str {
         &self.stamp
+    }
+
+    /// The same of a record that is written with a draft: a field that was due and is kept goes without, so that it is due still when
+    /// what kept it ends.
+    pub(crate) fn stamp_with(&self, draft: &Draft) -> Cow<'_, str> {
+        if draft.owed.is_empty() {
+            return Cow::Borrowed(&self.stamp);
+        }
+        self.plans.iter().filter(|p| !draft.owed.contains(&p.field)).map(|p| p.stamp.as_str()).collect::<String>().into()
+    }
+
+    /// Books what a link left in mapped fields: not until somebody edits one of them does it differ by a person's hand (ruling 114).
+    pub(crate) fn book_left(&self, record: &Person, draft: &Draft, decided: &mut Fields) {
+        for field in draft.left().filter(|f| self.plans.iter().any(|p| p.field == **f)) {
+            decided.entry(field.clone()).or_insert_with(|| record.get(field));
+        }
+    }
+
+    /// Keeps what was booked so, for as long as it is what the record holds.
+    pub(crate) fn keep_left(&self, record: &Person, before: &Fields, draft: &Draft, decided: &mut Fields) {
+        for (field, value) in before {
+            let stands = !draft.set.contains_key(field) && record.get(field) == *value;
+            if stands && self.plans.iter().any(|p| p.field == *field && !p.is_manager()) {
+                decided.entry(field.clone()).or_insert_with(|| value.clone());
+            }
+        }
     }
 
     /// The username's mapping.
@@ -478,7 +522,10 @@ impl FieldPlan {
     /// A full run names records edited since sync last wrote them (ruling 114); dates of sign-ins drift by themselves (ruling 60).
     pub(crate) fn drift(&self, user: &UserFacts, person: &Person, moment: Moment<'_>, value: &Value, draft: &mut Draft) {
         let apart = self.mapping.source.as_ref().is_some_and(Source::is_sign_in);
-        if !apart && matches!(moment, Moment::Linked { full: true, .. }) {
+        let Moment::Linked { full: true, decided, .. } = moment else { return };
+        // What a link left as it was is no edit, until somebody makes one.
+        let was_left = decided.get(&self.field).is_some_and(|left| *left == person.get(&self.field));
+        if !apart && !(was_left && !self.is_manager()) {
             draft.drifted(user, person, &self.field, value, "Entra's");
         }
     }

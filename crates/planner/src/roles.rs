@@ -110,6 +110,11 @@ impl Roles {
 }
 
 impl Rights<'_> {
+    /// Whether the role is none of the rule's own: what gives it may end while the rule stays.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.role.is_some() && self.from != From::Rule
+    }
+
     /// Says where a role comes from that is not the rule's own.
     pub(crate) fn explain(&self, reasons: &mut Vec<Reason>) {
         match (self.from, self.role) {

@@ -82,7 +82,7 @@ impl ScopeCheck {
         let value = value.map_err(|why| Fault::of_value(EMAIL, &why))?.flatten();
         let Some(value) = value else { return Ok(false) };
         let is_bare_name = user.attributes.text("userPrincipalName") == Some(text::trim(&value))
-            && user.attributes.text("mail").is_none()
+            && user.attributes.text("mail") != Some(text::trim(&value))
             && source::is_onmicrosoft(&value);
         Ok(!is_bare_name && address::is_valid(text::trim(&value)))
     }

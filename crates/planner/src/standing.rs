@@ -163,6 +163,9 @@ impl Standing<'_> {
         let of_field = |field: Field| (self.value(&field), field);
         let mut all: Fields = single.into_iter().map(of_field).filter(|(v, _)| !v.is_null()).map(|(v, f)| (f, v)).collect();
         all.extend(self.sign_ins.iter().map(|(field, value)| ((*field).clone(), value.clone())));
+        if self.rights.is_lent() {
+            all.insert(Field::new(LENT_ROLE), Value::Bool(true));
+        }
         if let Some(extra) = self.rights.extra.as_ref().filter(|extra| !extra.is_empty()) {
             all.insert(Field::EXTRA_ROLES, Value::from(extra.clone()));
         }
@@ -235,6 +238,8 @@ impl Standing<'_> {
     fn give_roles(&self, giving: &Giving<'_>, draft: &mut Draft) {
         if let Some(role) = self.rights.role {
             giving.one(&Field::ROLE, Value::from(role), draft);
+        } else if giving.is_lent_still() {
+            giving.one(&Field::ROLE, Value::Null, draft);
         }
         let was_given = giving.decided.get(&Field::EXTRA_ROLES).is_some_and(|v| !text::is_empty(v));
         let Some(extra) = self.rights.extra.clone().or_else(|| was_given.then(Vec::new)) else { return };
@@ -261,6 +266,9 @@ impl Standing<'_> {
     }
 }
 
+/// In a link's bookkeeping: the role came from a group, or from having no manager, and goes again with what gave it.
+const LENT_ROLE: &str = "role_lent";
+
 /// Giving one record its fields.
 struct Giving<'g> {
     standing: &'g Standing<'g>,
@@ -272,6 +280,13 @@ struct Giving<'g> {
 }
 
 impl Giving<'_> {
+    /// Whether the record still has the role that a group lent it. A person's own choice of another role is theirs.
+    fn is_lent_still(&self) -> bool {
+        let lent = self.decided.get(&Field::new(LENT_ROLE)).and_then(Value::as_bool) == Some(true);
+        let given = self.decided.get(&Field::ROLE).and_then(Value::as_str);
+        lent && given.is_some() && self.record.is_some_and(|r| r.role.as_deref() == given)
+    }
+
     fn one(&self, field: &Field, value: Value, draft: &mut Draft) {
         let Some(person) = self.record else { return self.put(field, value, draft) };
         let is_role = matches!(field.as_str(), "role" | "extra_roles");

@@ -5,7 +5,7 @@ use crate::decide::{Plain, Planner, Selection, review_item, unresolved, wait_for
 use crate::hints::hints;
 use crate::kind_change::{self, Leaving, Turn};
 use crate::lifecycle;
-use crate::linked::{taken, wait};
+use crate::linked::{exempt, taken, wait};
 use crate::matching::{Found, Hit, Match, Search, Unclear};
 use crate::merge::{Draft, Moment};
 use crate::rules::Won;
@@ -15,6 +15,7 @@ use crate::standing::{Lack, Standing};
 use crate::username;
 use crate::write::{email_key, is_same_name};
 use model::address::AddressKey;
+use model::attributes::Hash;
 use model::facts::{Answers, Candidate, Choice, UserFacts};
 use model::plan::{self, Change, Decision, Effects, LinkState, Outcome, ReportWhy, ReviewItem, Verb, Wait};
 use model::policy::{OnInactive, OnLink, OnNone, RuleKind};
@@ -101,6 +102,7 @@ impl Planner {
         for kind in won.compiled.rule.then.kind.kinds() {
             match self.part(user, won, *kind, &own, answers, claims) {
                 Part::Review(item, waits) => {
+                    let (item, waits) = self.asked_on(user, won, (item, waits), &own, answers, claims);
                     decision.standing.outcome = Outcome::InReview;
                     decision.reasons.push(Reason::InReview { item: item.why });
                     decision.review = Some(*item);
@@ -154,7 +156,7 @@ impl Planner {
         won.compiled.rule.then.kind.kinds().iter().filter_map(found).collect()
     }
 
-    fn search(&self, kind: Kind, standing: &Standing<'_>) -> Search<'_> {
+    pub(crate) fn search(&self, kind: Kind, standing: &Standing<'_>) -> Search<'_> {
         Search {
             policy: &self.policy,
             keys: self.match_keys.of(kind),
@@ -312,17 +314,10 @@ impl Planner {
             return Part::Failed(Box::new(draft));
         }
         let created = || email_key(&draft).and_then(|key| claims.created_with(key, user.key)).map(|other| (other, None));
-        let twin = || created().or_else(|| first_with_address(user, &draft, answers, claims));
+        let twin = || created().or_else(|| first_with_address(user, email(&draft), answers, claims));
         if let Some((other, record)) = if chosen { None } else { twin() } {
-            let waits = wait_for(Some(other)).into_iter();
-            let waits = waits.chain(self.match_keys.of(kind).waits(user)).chain(record.map(Wait::Person)).collect();
-            let unclear = Unclear {
-                why: ReviewWhy::DuplicateInSource,
-                candidates: record.into_iter().collect(),
-                other: Some(other.clone()),
-                evidence: Vec::new(),
-            };
-            return Part::Review(Box::new(review_item(user, Some(rule.id.clone()), kind, unclear)), waits);
+            let (item, waits) = self.duplicate(user, won, kind, other, record);
+            return Part::Review(Box::new(item), waits);
         }
         Part::Write(Box::new(Writing {
             kind,
@@ -337,6 +332,26 @@ impl Planner {
             name,
             archive,
         }))
+    }
+
+    /// The item about somebody else of the same address who goes first, and what it waits for (ruling 51).
+    pub(crate) fn duplicate(
+        &self,
+        user: &UserFacts,
+        won: &Won<'_>,
+        kind: Kind,
+        other: &SourceId,
+        record: Option<PersonId>,
+    ) -> (ReviewItem, Vec<Wait>) {
+        let waits = wait_for(Some(other)).into_iter();
+        let waits = waits.chain(self.match_keys.of(kind).waits(user)).chain(record.map(Wait::Person)).collect();
+        let unclear = Unclear {
+            why: ReviewWhy::DuplicateInSource,
+            candidates: record.into_iter().collect(),
+            other: Some(other.clone()),
+            evidence: Vec::new(),
+        };
+        (review_item(user, Some(won.compiled.rule.id.clone()), kind, unclear), waits)
     }
 
     /// The record that a person chose, unless somebody else has it by now.
@@ -395,6 +410,11 @@ impl Planner {
             out_by = None;
         }
         let out = out_by.is_some();
+        if person.root && active && self.is_out(user, &standing, kind).is_some() {
+            let said = exempt(user, person, &Field::STATUS);
+            draft.reasons.extend(said.reasons);
+            draft.reports.extend(said.reports);
+        }
         // A record in use stays so where it is pinned, and where no removal may follow: it is the next complete read's to do.
         let pinned = person.pins(&Field::STATUS);
         let held = active && (pinned || !self.may_remove(user));
@@ -413,6 +433,9 @@ impl Planner {
                 draft.reasons.push(Reason::Returned { cause: None });
             }
             (false, true) => {
+                if pinned && found.reactivate && !out && !person.root {
+                    draft.put(Some(person), &Field::STATUS, Value::from(Status::Active.as_str()));
+                }
                 let by_sync = found.moved || (out && found.reactivate);
                 state.deactivated_by = Some(Deactivated { by_sync, cause: out_by });
             }
@@ -439,6 +462,9 @@ impl Planner {
             Ok(name) => name,
             Err((item, waits)) => return Part::Review(item, waits),
         };
+        let mappings = self.mappings.of(kind);
+        state.policy_digest = Some(mappings.stamp_with(&draft).into_owned());
+        mappings.book_left(person, &draft, &mut state.decided);
         Part::Write(Box::new(Writing {
             kind,
             verb: Verb::Link,
@@ -589,19 +615,24 @@ impl Planner {
 
 /// The user of the same address who went first in an earlier run, with their record: as long as they have the address the item stays,
 /// also where addresses are no matching key (ruling 51).
-fn first_with_address<'a>(
+pub(crate) fn first_with_address<'a>(
     user: &'a UserFacts,
-    draft: &Draft,
+    email: Option<&str>,
     answers: &Answers,
     claims: &Claims,
 ) -> Option<(&'a SourceId, Option<PersonId>)> {
     let item = user.review.as_ref().filter(|item| item.why == ReviewWhy::DuplicateInSource && !item.dismissed)?;
     let other = item.other.as_ref()?;
-    let address = draft.set.get(&Field::EMAIL).and_then(Value::as_str).and_then(AddressKey::of)?;
-    let key = email_key(draft)?;
+    let address = email.and_then(AddressKey::of)?;
+    let key = Hash::of(address.as_str());
     let is_theirs = |c: &&Candidate| c.usable() && c.linked.as_ref().is_some_and(|l| l.source_id == *other);
     let mut held = answers.addresses.get(&address).into_iter().flatten().filter(is_theirs).map(|c| c.person.id);
     held.find(|id| !claims.has_released(key, *id) && !claims.is_archived(*id)).map(|id| (other, Some(id)))
+}
+
+/// The e-mail that a draft gives.
+fn email(draft: &Draft) -> Option<&str> {
+    draft.set.get(&Field::EMAIL).and_then(Value::as_str)
 }
 
 /// A value cannot be computed for this user: nothing is written (ruling 38).

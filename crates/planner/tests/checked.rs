@@ -319,7 +319,7 @@ proptest! {
             Err(faults) => return Err(TestCaseError::reject(format!("{faults:?}"))),
         };
         let result = run_scenario(&scenarios[0], &mut objections);
-        let failures = result.steps.iter().flat_map(|s| s.failures.iter().map(move |f| format!("step {}: {f}", s.number)));
+        let failures = result.steps.iter().flat_map(|s| s.faults().map(move |f| format!("step {}: {f}", s.number)));
         let said: Vec<String> = failures.filter(|f| f.contains("contradicts")).collect();
         let told = || format!("{}\n{world}\n{}", said.join("\n"), planner::world::plan_json(&result));
         prop_assert!(said.is_empty(), "{}", told());

@@ -28,7 +28,7 @@ fn said(answer: &str) -> String {
     );
     let scenarios = policy::scenario::parse("refused.yaml", &text).expect("a sound scenario");
     let result = run_scenario(&scenarios[0], &mut |_| Vec::new());
-    let failures = &result.steps[1].failures;
+    let failures: Vec<_> = result.steps[1].faults().collect();
     assert_eq!(failures.len(), 1, "{answer}: {failures:?}");
     assert!(failures[0].at.starts_with("refused.yaml:18:"), "{}", failures[0].at);
     failures[0].message.clone()

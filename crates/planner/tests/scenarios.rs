@@ -25,19 +25,32 @@ fn every_scenario_holds() {
     let mut failures = Vec::new();
     for file in &files {
         let name = file.file_name().expect("a name").to_string_lossy();
-        let text = fs::read_to_string(file).expect("a readable scenario");
-        match policy::scenario::parse(&name, &text) {
-            Ok(scenarios) => {
-                for scenario in scenarios {
-                    let result = run_scenario(&scenario, &mut objections);
-                    let failed = result.steps.iter().flat_map(|s| s.failures.iter().map(move |f| (s.number, f)));
-                    failures.extend(failed.map(|(step, f)| format!("{} (step {step}) {f}", result.name)));
-                }
-            }
-            Err(faults) => failures.extend(faults.iter().map(ToString::to_string)),
-        }
+        failures.extend(faults_of(&name, &fs::read_to_string(file).expect("a readable scenario")));
     }
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn the_example_in_the_documentation_holds() {
+    let page = include_str!("../../../docs/policy.md");
+    let section = page.split("## Scenarios").nth(1).expect("the section about scenarios");
+    let example = section.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("its example");
+    assert_eq!(faults_of("policy.md", example), Vec::<String>::new());
+}
+
+/// What is wrong with the scenarios of a text, or with what follows from them.
+fn faults_of(name: &str, text: &str) -> Vec<String> {
+    let scenarios = match policy::scenario::parse(name, text) {
+        Ok(scenarios) => scenarios,
+        Err(faults) => return faults.iter().map(ToString::to_string).collect(),
+    };
+    let mut found = Vec::new();
+    for scenario in scenarios {
+        let result = run_scenario(&scenario, &mut objections);
+        let faults = result.steps.iter().flat_map(|s| s.faults().map(move |f| (s.number, f)));
+        found.extend(faults.map(|(step, f)| format!("{} (step {step}) {f}", result.name)));
+    }
+    found
 }
 
 /// What the checker, which shares no code with the planner, says of a finished plan.

@@ -95,6 +95,16 @@ pub(crate) fn id(node: &Node, what: &str, faults: &mut Faults) -> Option<SourceI
     text(node, what, faults).map(SourceId::new)
 }
 
+/// The id of a record: a text, in which a user's GUID may stand as in `new:<user>:agent`, in lower case there too (rulings 15 and 20).
+pub(crate) fn record_id(node: &Node, what: &str, faults: &mut Faults) -> Option<String> {
+    text(node, what, faults).map(|id| composed(&id))
+}
+
+/// An id that may be put together from others by colons: GUIDs among them in lower case.
+pub(crate) fn composed(id: &str) -> String {
+    id.split(':').map(|part| SourceId::new(part).as_str().to_owned()).collect::<Vec<_>>().join(":")
+}
+
 /// A list of texts.
 pub(crate) fn texts(node: &Node, what: &str, faults: &mut Faults) -> Option<Vec<String>> {
     let items = list(node, what, faults)?;

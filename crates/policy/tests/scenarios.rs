@@ -239,3 +239,39 @@ fn what_a_scenario_may_not_say_is_refused_in_its_place() {
     assert_eq!(faults("name: x\nsteps: []\n"), ["s.yaml:2:8: steps is empty; a scenario shows something in at least one step"]);
     assert_eq!(faults("steps: [{}]\n"), ["s.yaml:1:1: a scenario needs \"name\""]);
 }
+
+#[test]
+fn req_f03_values_of_standard_fields_have_their_form_and_custom_ones_any() {
+    let person = |fields: &str| faults(&format!("name: x\nrecords:\n  people:\n    - {{ id: p, kind: agent, {fields} }}\nsteps: [{{}}]\n"));
+    assert_eq!(person("cabs: hand"), ["s.yaml:4:35: cabs must be a list of texts, or null, not \"hand\""]);
+    assert_eq!(person("additional_emails: [1, [x]]"), ["s.yaml:4:52: each of additional_emails must be a text, not a list"]);
+    assert_eq!(person("phone: [1]"), ["s.yaml:4:35: phone must be one value, or null, not a list"]);
+    assert_eq!(person("first_name: { a: b }"), ["s.yaml:4:40: first_name must be one value, or null, not a map"]);
+    assert_eq!(person("cabs: [a], extra_roles: null, phone: 12, floors: [1, { a: b }]"), [""; 0]);
+}
+
+#[test]
+fn req_r96_licences_are_as_graph_gives_them() {
+    let user = |licences: &str| faults(&format!("name: x\nentra: {{ users: [{{ id: u, assignedLicenses: {licences} }}] }}\nsteps: [{{}}]\n"));
+    assert_eq!(user("[k1]"), ["s.yaml:2:46: a licence must be a map of keys and values, not \"k1\""]);
+    assert_eq!(user("[{ skuid: k1 }]").len(), 2);
+    assert_eq!(user("[{ disabledPlans: [] }]"), ["s.yaml:2:46: a licence needs \"skuId\""]);
+    assert_eq!(user("[{ skuId: k, disabledPlans: p }]"), ["s.yaml:2:74: disabledPlans must be a list, not \"p\""]);
+    assert_eq!(user("[{ skuId: k, disabledPlans: [p] }]"), [""; 0]);
+    assert_eq!(user("null"), [""; 0]);
+}
+
+#[test]
+fn req_r20_guids_are_lower_case_inside_the_names_of_new_records_too() {
+    let guid = "AAAAAAAA-0000-0000-0000-000000000001";
+    let text = format!(
+        "name: x\nsteps:\n  - edit: {{ people: [{{ id: \"new:{guid}:agent\", manager: \"user:{guid}\" }}] }}\n    resolve: [{{ user: u, action: link, record: \"new:{guid}:agent\" }}]\n    expect: {{ review: [{{ user: u, candidates: [\"new:{guid}:agent\"] }}] }}\n"
+    );
+    let step = &one(&text).steps[0];
+    let (new, low) = (format!("new:{}:agent", guid.to_lowercase()), guid.to_lowercase());
+    assert_eq!(step.edit.people[0].id.as_deref(), Some(new.as_str()));
+    assert_eq!(step.edit.people[0].fields[&Field::MANAGER], format!("user:{low}"));
+    assert!(matches!(&step.resolve[0].action, policy::scenario::Action::Link(record) if *record == new));
+    let review = step.expect.as_ref().and_then(|e| e.review.as_ref()).expect("a review");
+    assert_eq!(review[0].candidates, Some(vec![new]));
+}

@@ -147,7 +147,7 @@ impl Directory {
 
     /// The tenant's licences; none when no user tells any (ruling 106).
     pub(crate) fn licences(&self) -> Option<Vec<Sku>> {
-        let told = self.users.values().any(|u| u.attributes.has("assignedLicenses"));
+        let told = self.users.values().any(|u| !u.attributes.get("assignedLicenses").is_null());
         told.then(|| self.skus.clone().unwrap_or_default())
     }
 }

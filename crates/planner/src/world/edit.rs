@@ -63,8 +63,13 @@ impl World {
     /// Which record an edit means: by id (an unknown one is a new record), or by the user it is linked to (ruling 15).
     fn target(&mut self, entry: &scenario::Person) -> Result<PersonId, String> {
         if let Some(name) = &entry.id {
-            if let Some(id) = self.psa.person_id(name) {
-                return Ok(id);
+            if let Some(row) = self.psa.person_id(name).and_then(|id| self.psa.people.get(&id)) {
+                return match entry.kind {
+                    Some(kind) if kind != row.person.kind => {
+                        Err(format!("{name} is of kind {}, and a record never changes its kind; take kind out", row.person.kind))
+                    }
+                    _ => Ok(row.person.id),
+                };
             }
             let Some(kind) = entry.kind else {
                 return Err(format!("there is no record {name:?}; give the new one its kind: agent or contact"));

@@ -44,7 +44,7 @@ impl ScenarioResult {
     /// Whether every expectation was met.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.steps.iter().all(|s| s.failures.is_empty())
+        self.steps.iter().all(|s| s.faults().next().is_none())
     }
 }
 
@@ -57,8 +57,17 @@ pub struct StepResult {
     pub at: String,
     /// The plan, as shown to a person.
     pub shown: Shown,
+    /// What of the step could not be done, such as an answer that was refused; the rest of it was.
+    pub refused: Vec<Failure>,
     /// Expectations that were not met; none when there were none.
     pub failures: Vec<Failure>,
+}
+
+impl StepResult {
+    /// Everything that makes the step fail: what was refused, then expectations that were not met.
+    pub fn faults(&self) -> impl Iterator<Item = &Failure> {
+        self.refused.iter().chain(&self.failures)
+    }
 }
 
 /// A finished plan with everything it was made from, for whoever looks over it before it is applied.
@@ -172,30 +181,28 @@ impl World {
 
     /// Carries out one step, in the order of ruling 112.
     fn step(&mut self, number: usize, step: &Step, look: Look<'_>) -> StepResult {
-        let mut failures = Vec::new();
+        let mut refused = Vec::new();
         self.now = step.now.as_millisecond();
         match (step.verdict, self.held.take()) {
             (None, held) => self.held = held,
             (Some(Verdict::Approve), Some(plan)) => self.apply(&plan, true),
             (Some(Verdict::Reject), Some(plan)) => self.reject(&plan),
-            (Some(_), None) => failures.push(Failure::at(&step.at, "no plan is held, so there is nothing to approve or reject")),
+            (Some(_), None) => refused.push(Failure::at(&step.at, "no plan is held, so there is nothing to approve or reject")),
         }
-        failures.extend(self.resolve(&step.resolve, look));
+        refused.extend(self.resolve(&step.resolve, look));
         if let Some(policy) = &step.policy {
             self.policy = policy.clone();
         }
-        failures.extend(self.edit(&step.edit));
+        refused.extend(self.edit(&step.edit));
         self.directory.change(&step.entra);
         let absentees = self.directory.read(step.run, &self.seen.present);
         let planned = self.plan(step.run, number == 1, absentees);
         let objections = look(&self.finished(step.run, &planned));
-        failures.extend(objections.iter().map(|o| Failure::at(&step.at, &format!("the plan contradicts itself: {o}"))));
+        refused.extend(objections.iter().map(|o| Failure::at(&step.at, &format!("the plan contradicts itself: {o}"))));
         let shown = self.show(&planned);
-        if let Some(expect) = &step.expect {
-            failures.extend(judge::judge(expect, &shown));
-        }
+        let failures = step.expect.as_ref().map(|expect| judge::judge(expect, &shown)).unwrap_or_default();
         self.conclude(planned);
-        StepResult { number, at: step.at.to_string(), shown, failures }
+        StepResult { number, at: step.at.to_string(), shown, refused, failures }
     }
 
     fn finished<'a>(&'a self, run: RunKind, planned: &'a Planned) -> Finished<'a> {

@@ -93,7 +93,14 @@ pub struct ShownReport {
 /// The plan of each step as JSON.
 #[must_use]
 pub fn plan_json(result: &super::ScenarioResult) -> Value {
-    let step = |s: &super::StepResult| json!({ "step": s.number, "at": s.at, "plan": s.shown });
+    let step = |s: &super::StepResult| {
+        let refused: Vec<String> = s.refused.iter().map(ToString::to_string).collect();
+        let mut shown = json!({ "step": s.number, "at": s.at, "plan": s.shown });
+        if !refused.is_empty() {
+            shown["refused"] = refused.into();
+        }
+        shown
+    };
     json!({ "scenario": result.name, "steps": result.steps.iter().map(step).collect::<Vec<_>>() })
 }
 

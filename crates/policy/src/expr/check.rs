@@ -10,6 +10,7 @@ use super::types::{Object, Type};
 use crate::fault::{either, nearest};
 use crate::source::{MANAGER, OBJECT_ID, nearest_attribute};
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators};
+use model::SourceId;
 use model::policy::SIGN_IN;
 use std::collections::BTreeSet;
 
@@ -98,7 +99,8 @@ impl Checker<'_> {
             LiteralValue::Boolean(b) => (Node::Bool(*b.inner()), Type::Bool),
             LiteralValue::Int(i) => (Node::Int(*i.inner()), Type::Int),
             LiteralValue::Double(d) => (Node::Double(*d.inner()), Type::Double),
-            LiteralValue::String(s) => (Node::Text(s.inner().into()), Type::Text),
+            // Object ids come in lower case, whatever the case people paste them in (ruling 20).
+            LiteralValue::String(s) => (Node::Text(SourceId::new(s.inner()).as_str().into()), Type::Text),
             LiteralValue::UInt(_) => return Err(self.bad(at, "write the number without u")),
             LiteralValue::Bytes(_) => return Err(self.bad(at, "write the text without b before its quotes")),
         })
@@ -186,6 +188,10 @@ impl Checker<'_> {
                 let (condition, kind) = self.node(condition, depth + 1)?;
                 self.must(at, &kind, &Type::Bool, "the condition before ?")?;
                 let ((yes, then), (no, or)) = (self.node(yes, depth + 1)?, self.node(no, depth + 1)?);
+                if !then.fits(&or) {
+                    let message = format!("what ? gives is {then} or {or}; give values of one kind on both sides of its :");
+                    return Err(self.bad(at, message));
+                }
                 Ok((Node::Choose(Box::new([condition, yes, no])), then.or(or)))
             }
             _ => Err(self.bad(at, "this is not part of the language; write it in another way")),

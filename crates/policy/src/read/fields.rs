@@ -2,7 +2,7 @@
 
 use crate::document::{Data, Entry, Node};
 use crate::fault::{Faults, Mark, nearest};
-use crate::reader::{Keys, boolean, map, required, word};
+use crate::reader::{Keys, boolean, composed, map, required, word};
 use crate::words::Word;
 use crate::{source, value};
 use model::policy::{Mapping, Overwrite, PerKind};
@@ -68,9 +68,10 @@ pub(crate) fn value_of_field(key: &str, at: &Mark, faults: &mut Faults) -> Optio
     let named = key.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
         && key.len() <= 64
         && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    // phone2 beside phone is a custom field, not a slip.
-    let numbered = Field::STANDARD.contains(&key.trim_end_matches(|c: char| c.is_ascii_digit()));
-    match nearest(key, Field::STANDARD.iter().copied()).filter(|_| !numbered) {
+    // phone2 or phone_2 beside phone is a custom field, not a slip; so is employee_no beside employee_id.
+    let numbered = Field::STANDARD.contains(&key.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_'));
+    let is_slip = |meant: &&str| !named || strsim::damerau_levenshtein(key, meant) == 1;
+    match nearest(key, Field::STANDARD.iter().copied()).filter(|_| !numbered).filter(is_slip) {
         Some(meant) => faults.add(at, format!("unknown field {key:?}; did you mean {meant}?")),
         None if named => return Some(field),
         None => faults.add(at, format!("{key:?} is no field's name; write a custom field in lower case, as in cost_centre")),
@@ -104,12 +105,19 @@ fn mapping(node: &Node, field: &Field, faults: &mut Faults) -> Option<Mapping> {
 /// Fields whose values are ids or names of records: GUIDs among them are lower-cased like every other (ruling 20).
 const REFERENCES: [Field; 4] = [Field::CLIENT, Field::SITE, Field::ROLE, Field::MANAGER];
 
+/// Standard fields whose values are lists of texts.
+const LISTS: [Field; 3] = [Field::ADDITIONAL_EMAILS, Field::CABS, Field::EXTRA_ROLES];
+
 /// Values by field, as records and expectations of a scenario give them. A plain number in a standard field stands for its text.
 pub(crate) fn values<'e>(entries: impl IntoIterator<Item = &'e Entry>, faults: &mut Faults) -> Fields {
     let mut values = Fields::new();
     for Entry { key, at, value } in entries {
         let Some(field) = value_of_field(key, at, faults) else { continue };
+        if !fits(&field, value, faults) {
+            continue;
+        }
         let value = match &value.data {
+            Data::Text(id) if field == Field::MANAGER => Value::String(composed(id)),
             Data::Text(id) if REFERENCES.contains(&field) => Value::String(SourceId::new(id.as_str()).as_str().to_owned()),
             Data::Number { raw, .. } if Field::STANDARD.contains(&key.as_str()) => Value::String(raw.clone()),
             _ => value.to_json(),
@@ -117,4 +125,23 @@ pub(crate) fn values<'e>(entries: impl IntoIterator<Item = &'e Entry>, faults: &
         values.insert(field, value);
     }
     values
+}
+
+/// Whether a value has the form that its standard field takes (ruling 18); a custom field takes any.
+fn fits(field: &Field, node: &Node, faults: &mut Faults) -> bool {
+    let takes = match &node.data {
+        Data::List(items) if LISTS.contains(field) => {
+            let odd = items.iter().find(|item| !matches!(item.data, Data::Text(_) | Data::Number { .. }));
+            if let Some(odd) = odd {
+                faults.add(&odd.at, format!("each of {field} must be a text, not {}", odd.shown()));
+            }
+            return odd.is_none();
+        }
+        Data::Null => return true,
+        _ if LISTS.contains(field) => "a list of texts, or null",
+        Data::List(_) | Data::Map(_) if Field::STANDARD.contains(&field.as_str()) => "one value, or null",
+        _ => return true,
+    };
+    faults.add(&node.at, format!("{field} must be {takes}, not {}", node.shown()));
+    false
 }

@@ -3,12 +3,13 @@
 use super::{Entra, Group};
 use crate::document::{Data, Entry, Node};
 use crate::fault::{Faults, nearest};
-use crate::reader::{Keys, id, ids, list, map, required, text, unknown_key};
+use crate::reader::{Keys, id, ids, list, map, required, text, texts, unknown_key};
 use crate::source::{MANAGER, is_attribute, nearest_attribute};
 use model::directory::{GroupTold, Sku, UserTold};
 use model::{Attributes, SourceId, Value};
 
 pub(crate) const ENTRA: Keys = Keys { of: "entra", known: &["users", "groups", "skus", "app_assigned"] };
+const LICENCE: Keys = Keys { of: "a licence", known: &["skuId", "disabledPlans"] };
 pub(crate) const RELATION: Keys = Keys { of: "manager", known: &["id"] };
 
 /// Properties of a group that something is decided by.
@@ -149,12 +150,31 @@ fn attribute(name: &str, node: &Node, faults: &mut Faults) -> Option<Value> {
     if name.starts_with("extension_") {
         return Some(json);
     }
+    if name == "assignedLicenses" && !licences_fit(node, faults) {
+        return None;
+    }
     Some(match &node.data {
         Data::Number { raw, .. } => Value::String(raw.clone()),
         // A list of such, as in businessPhones: [+4712].
         Data::List(items) => items.iter().map(plain).collect(),
         _ => json,
     })
+}
+
+/// Whether each licence is a map as Graph gives it, with the licence's id and what of it is switched off.
+fn licences_fit(node: &Node, faults: &mut Faults) -> bool {
+    let Data::List(items) = &node.data else { return true };
+    let mut all = true;
+    for item in items {
+        let Some(item) = LICENCE.check(item, faults) else {
+            all = false;
+            continue;
+        };
+        let id = required(item, "skuId", "a licence", faults).and_then(|n| text(n, "skuId", faults));
+        let plans = item.get("disabledPlans").filter(|n| !n.is_null());
+        all &= id.is_some() && plans.is_none_or(|n| texts(n, "disabledPlans", faults).is_some());
+    }
+    all
 }
 
 /// An element as Graph would tell it: a plain number stands for the text it is written with.

@@ -4,7 +4,7 @@ use super::{Expect, ExpectedChange, ExpectedReport, ExpectedReview};
 use crate::document::{Data, Node};
 use crate::fault::Faults;
 use crate::read::{field_name, field_values};
-use crate::reader::{Keys, boolean, id, ids, list, map, required, text, texts, word};
+use crate::reader::{Keys, boolean, composed, id, ids, list, map, record_id, required, text, texts, word};
 use model::plan::{ReportWhy, Verb};
 use model::reason::ReviewWhy;
 use model::{Field, Kind, RuleId, SourceId};
@@ -76,7 +76,7 @@ fn change(node: &Node, faults: &mut Faults) -> Option<ExpectedChange> {
         kind: node.get("kind").and_then(|n| word(n, "kind", KINDS, faults)),
         user: user(node, faults),
         rule: rule(node, faults),
-        record: given(node, "record").and_then(|n| id(n, "record", faults)).map(|id| id.as_str().to_owned()),
+        record: given(node, "record").and_then(|n| record_id(n, "record", faults)),
         set: set.unwrap_or_default(),
         keep: node.get("keep").and_then(|n| fields(n, faults)).unwrap_or_default(),
         verb: verb?,
@@ -95,7 +95,7 @@ fn review(node: &Node, faults: &mut Faults) -> Option<ExpectedReview> {
         faults.add(&node.at, "a review item needs \"user\", or \"users\" when it stands for a rule");
     }
     let candidates = node.get("candidates").and_then(|n| texts(n, "candidates", faults));
-    let candidates = candidates.map(|c| c.into_iter().map(|id| SourceId::new(id).as_str().to_owned()).collect());
+    let candidates = candidates.map(|c| c.iter().map(|id| composed(id)).collect());
     Some(ExpectedReview { at: node.at.clone(), users, why, rule: rule(node, faults), candidates })
 }
 

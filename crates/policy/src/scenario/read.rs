@@ -6,7 +6,7 @@ use crate::document::{self, Data, Kind, Node};
 use crate::fault::{Fault, Faults};
 use crate::layers::merged;
 use crate::merge::{expand, over};
-use crate::reader::{Keys, boolean, id, ids, instant, list, map, required, text, word};
+use crate::reader::{Keys, boolean, id, ids, instant, list, map, record_id, required, text, word};
 use jiff::Timestamp;
 use model::SourceId;
 use model::run::RunKind;
@@ -167,7 +167,7 @@ fn resolution(node: &Node, faults: &mut Faults) -> Option<Resolve> {
                 faults.add(&node.at, "a link names the record it is about: { user, action: link, record }");
                 return None;
             };
-            Action::Link(id(record, "record", faults)?.as_str().to_owned())
+            Action::Link(record_id(record, "record", faults)?)
         }
         (word, Some(record)) => {
             faults.add(&record.at, format!("{word} takes no record; only link does"));

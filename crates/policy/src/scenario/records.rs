@@ -4,7 +4,7 @@ use super::{Client, Person, Records, Site};
 use crate::document::{Data, Entry, Node};
 use crate::fault::Faults;
 use crate::read::{field_name, field_values};
-use crate::reader::{Keys, boolean, id, list, map, required, text, texts, whole, word};
+use crate::reader::{Keys, boolean, id, list, map, record_id, required, text, texts, whole, word};
 use model::records::Pin;
 use model::{Kind, Status};
 
@@ -120,7 +120,7 @@ fn person(node: &Node, faults: &mut Faults) -> Option<Person> {
     let own = |id: Option<Option<model::SourceId>>| id.map(|id| id.map(|id| id.as_str().to_owned()));
     Some(Person {
         at: node.at.clone(),
-        id: named("id").and_then(|n| id(n, "a person's id", faults)).map(|id| id.as_str().to_owned()),
+        id: named("id").and_then(|n| record_id(n, "a person's id", faults)),
         kind: named("kind").and_then(|n| word(n, "kind", KINDS, faults)),
         linked_to,
         client: own(client),

@@ -4,6 +4,7 @@ use super::what_if;
 use crate::house::{Files, House};
 use crate::{exit, files, print};
 use anyhow::{Context, Result, bail};
+use planner::world::StepResult;
 use policy::{Fault, Layer, Loaded};
 use std::path::{Path, PathBuf};
 use sync::PolicyScope;
@@ -300,7 +301,17 @@ fn test(meant: &[PathBuf], json: bool) -> Result<()> {
     let files = files_of(meant)?;
     let (mut passed, mut failed, mut results) = (0_u32, 0_u32, Vec::new());
     for file in &files {
-        let scenarios = match scenarios(file)? {
+        let read = match scenarios(file) {
+            Ok(read) => read,
+            // One file that cannot be read keeps no other from being judged.
+            Err(why) => {
+                failed += 1;
+                aside!("{}", print::plain(&format!("{why:#}")));
+                results.push(serde_json::json!({ "file": file.display().to_string(), "ok": false, "failures": [format!("{why:#}")] }));
+                continue;
+            }
+        };
+        let scenarios = match read {
             Ok(scenarios) => scenarios,
             Err(faults) => {
                 failed += 1;
@@ -319,7 +330,7 @@ fn test(meant: &[PathBuf], json: bool) -> Result<()> {
             } else {
                 failed += 1
             }
-            let failures: Vec<String> = result.steps.iter().flat_map(|s| &s.failures).map(ToString::to_string).collect();
+            let failures: Vec<String> = result.steps.iter().flat_map(StepResult::faults).map(ToString::to_string).collect();
             if !ok && !json {
                 say!("FAIL {} ({})", print::plain(&result.name), result.at);
                 for failure in &failures {
@@ -347,19 +358,29 @@ fn objections(plan: &planner::world::Finished<'_>) -> Vec<String> {
 fn plan(file: &Path, json: bool) -> Result<()> {
     let scenarios = match scenarios(file)? {
         Ok(scenarios) => scenarios,
-        Err(faults) => return refuse(file, &faults),
+        Err(faults) => {
+            faults.iter().for_each(|fault| aside!("{}", print::plain(&fault.to_string())));
+            return Err(exit::Ended(exit::FAILED).into());
+        }
     };
-    let plans: Vec<serde_json::Value> =
-        scenarios.iter().map(|s| planner::world::plan_json(&planner::world::run_scenario(s, &mut objections))).collect();
+    let results: Vec<_> = scenarios.iter().map(|s| planner::world::run_scenario(s, &mut objections)).collect();
+    let plans: Vec<serde_json::Value> = results.iter().map(planner::world::plan_json).collect();
     if json {
         // One scenario is the usual case, and then there is no list to unwrap.
-        return match <[_; 1]>::try_from(plans) {
-            Ok([plan]) => print::json(&plan),
-            Err(plans) => print::json(&plans),
-        };
+        match <[_; 1]>::try_from(plans) {
+            Ok([plan]) => print::json(&plan)?,
+            Err(plans) => print::json(&plans)?,
+        }
+    } else {
+        for plan in plans {
+            say!("{}", serde_json::to_string_pretty(&plan)?);
+        }
     }
-    for plan in plans {
-        say!("{}", serde_json::to_string_pretty(&plan)?);
+    // Expectations are not judged here, but a plan made without what a step asked for is not the plan that was meant.
+    let mut all_done = true;
+    for refused in results.iter().flat_map(|r| &r.steps).flat_map(|s| &s.refused) {
+        aside!("{}", print::plain(&refused.to_string()));
+        all_done = false;
     }
-    Ok(())
+    if all_done { Ok(()) } else { Err(exit::Ended(exit::FAILED).into()) }
 }
