@@ -381,6 +381,24 @@ impl ReviewWhy {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, &|record| record.to_string())
+    }
+}
+
+impl Reason {
+    /// The same sentence, with each record called as `name` says: a scenario's records have names of their own.
+    #[must_use]
+    pub fn told(&self, name: &dyn Fn(PersonId) -> String) -> String {
+        struct Told<'r>(&'r Reason, &'r dyn Fn(PersonId) -> String);
+        impl fmt::Display for Told<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.write(f, self.1)
+            }
+        }
+        Told(self, name).to_string()
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, name_of: &dyn Fn(PersonId) -> String) -> fmt::Result {
         match self {
             Reason::OutOfScope { by } => write!(f, "Out of scope: {by}."),
             Reason::LicencesUnknown => f.write_str("Kept in scope: the source does not tell who has a licence."),
@@ -417,11 +435,11 @@ impl fmt::Display for Reason {
             Reason::InactiveRole { role } => write!(f, "The role {role} makes an agent inactive."),
             Reason::SiteCreated { name } => write!(f, "The site \"{name}\" does not exist yet and is created."),
             Reason::Unevaluable { detail } => f.write_str(detail),
-            Reason::Linked { record } => write!(f, "Linked to record {record} before; a link holds."),
+            Reason::Linked { record } => write!(f, "Linked to record {} before; a link holds.", name_of(*record)),
             Reason::Matched { key, value, record, also } => {
-                write!(f, "Matched record {record} by {key}: {value}.")?;
+                write!(f, "Matched record {} by {key}: {value}.", name_of(*record))?;
                 if !also.is_empty() {
-                    let also: Vec<_> = also.iter().map(ToString::to_string).collect();
+                    let also: Vec<_> = also.iter().map(|record| name_of(*record)).collect();
                     write!(f, " Also met, not used: {}.", also.join(", "))?;
                 }
                 Ok(())
@@ -441,7 +459,7 @@ impl fmt::Display for Reason {
                 };
                 write!(f, "{field} kept: {because}.")
             }
-            Reason::ChosenRecord { record } => write!(f, "A person chose record {record}."),
+            Reason::ChosenRecord { record } => write!(f, "A person chose record {}.", name_of(*record)),
             Reason::ChosenNew => f.write_str("A person chose a new record."),
             Reason::Defaulted { field } => write!(f, "{field}: Entra holds no value, so the default was used."),
             Reason::Removal { cause, verb } => write!(f, "{}: {cause}.", verb.label()),
@@ -455,12 +473,14 @@ impl fmt::Display for Reason {
             Reason::PersonsDecision => f.write_str("A person put the record in this state; sync leaves it."),
             Reason::Exempt => f.write_str("The root user is exempt from any access change."),
             Reason::UpToDate => f.write_str("Everything is as Entra has it."),
-            Reason::NameAlike { record, percent } => write!(f, "The name of record {record} is {percent} % like the user's."),
-            Reason::SignedIn { record: Some(record), at } => write!(f, "Record {record} last signed in on {at}."),
+            Reason::NameAlike { record, percent } => {
+                write!(f, "The name of record {} is {percent} % like the user's.", name_of(*record))
+            }
+            Reason::SignedIn { record: Some(record), at } => write!(f, "Record {} last signed in on {at}.", name_of(*record)),
             Reason::SignedIn { record: None, at } => write!(f, "The user last signed in on {at}."),
             Reason::InReview { item } => write!(f, "Waits for a person: {}", item.sentence()),
             Reason::UsernameTaken { username, holder } => match holder {
-                Some(holder) => write!(f, "The username {username} belongs to record {holder}."),
+                Some(holder) => write!(f, "The username {username} belongs to record {}.", name_of(*holder)),
                 None => write!(f, "The username {username} goes to another user of this run."),
             },
             Reason::DomainAppended { username } => {

@@ -410,6 +410,9 @@ impl Planner {
             let is_as_booked = link.applied_hash == Some(user.change_hash)
                 && link.policy_digest.as_deref() == Some(&*stamp)
                 && standing.as_ref().is_none_or(|s| link.rule.as_ref() == Some(&rule.id) && s.is_as_decided(&link.decided));
+            if is_as_booked && self.tenant.run != RunKind::Full {
+                draft.say_owed_once(mappings);
+            }
             if !is_as_booked {
                 let booked = match &standing {
                     Some(standing) => {

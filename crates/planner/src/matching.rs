@@ -203,6 +203,8 @@ impl Search<'_> {
                 OnReturn::Review => unclear(ReviewWhy::Returned, &inactive),
                 on_return => self.link(met, at, one, on_return == OnReturn::Reactivate).map(Found::One),
             },
+            // Of several who were taken out of use by sync itself none is the one to bring back (rulings 102 and 118).
+            ([], [_, _, ..]) if inactive.iter().all(|h| h.moved) => unclear(ReviewWhy::AmbiguousMatch, &inactive),
             ([], [_, ..]) if matching.on_inactive == OnInactive::Review => unclear(ReviewWhy::InactiveMatch, &inactive),
             ([], [one]) => self.link(met, at, one, matching.on_inactive == OnInactive::Reactivate).map(Found::One),
             ([], [_, _, ..]) => unclear(ReviewWhy::AmbiguousMatch, &inactive),

@@ -189,6 +189,12 @@ impl Draft {
         self.report(user, Some(field), ReportWhy::Drift, detail);
     }
 
+    /// Leaves out what was said of pinned fields when they became due, and is so still.
+    pub(crate) fn say_owed_once(&mut self, mappings: &Mappings) {
+        let owed = std::mem::take(&mut self.owed);
+        self.pinned.retain(|(field, _)| !(owed.contains(field) && mappings.plans.iter().any(|p| p.field == *field)));
+    }
+
     /// Reports what the pinned fields would have become.
     pub(crate) fn report_pinned(&mut self, user: &UserFacts) {
         for (field, value) in std::mem::take(&mut self.pinned) {

@@ -242,21 +242,25 @@ fn what_a_scenario_may_not_say_is_refused_in_its_place() {
 
 #[test]
 fn req_f03_values_of_standard_fields_have_their_form_and_custom_ones_any() {
-    let person = |fields: &str| faults(&format!("name: x\nrecords:\n  people:\n    - {{ id: p, kind: agent, {fields} }}\nsteps: [{{}}]\n"));
+    let person = |fields: &str| {
+        faults(&format!("name: x\nrecords:\n  people:\n    - {{ id: p, kind: agent, {fields} }}\nsteps: [{{}}]\n"))
+    };
     assert_eq!(person("cabs: hand"), ["s.yaml:4:35: cabs must be a list of texts, or null, not \"hand\""]);
     assert_eq!(person("additional_emails: [1, [x]]"), ["s.yaml:4:52: each of additional_emails must be a text, not a list"]);
-    assert_eq!(person("phone: [1]"), ["s.yaml:4:35: phone must be one value, or null, not a list"]);
-    assert_eq!(person("first_name: { a: b }"), ["s.yaml:4:40: first_name must be one value, or null, not a map"]);
+    assert_eq!(person("phone: [1]"), ["s.yaml:4:36: phone must be one value, or null, not a list"]);
+    assert_eq!(person("first_name: { a: b }"), ["s.yaml:4:41: first_name must be one value, or null, not a map"]);
     assert_eq!(person("cabs: [a], extra_roles: null, phone: 12, floors: [1, { a: b }]"), [""; 0]);
 }
 
 #[test]
 fn req_r96_licences_are_as_graph_gives_them() {
-    let user = |licences: &str| faults(&format!("name: x\nentra: {{ users: [{{ id: u, assignedLicenses: {licences} }}] }}\nsteps: [{{}}]\n"));
+    let user = |licences: &str| {
+        faults(&format!("name: x\nentra: {{ users: [{{ id: u, assignedLicenses: {licences} }}] }}\nsteps: [{{}}]\n"))
+    };
     assert_eq!(user("[k1]"), ["s.yaml:2:46: a licence must be a map of keys and values, not \"k1\""]);
     assert_eq!(user("[{ skuid: k1 }]").len(), 2);
     assert_eq!(user("[{ disabledPlans: [] }]"), ["s.yaml:2:46: a licence needs \"skuId\""]);
-    assert_eq!(user("[{ skuId: k, disabledPlans: p }]"), ["s.yaml:2:74: disabledPlans must be a list, not \"p\""]);
+    assert_eq!(user("[{ skuId: k, disabledPlans: p }]"), ["s.yaml:2:73: disabledPlans must be a list, not \"p\""]);
     assert_eq!(user("[{ skuId: k, disabledPlans: [p] }]"), [""; 0]);
     assert_eq!(user("null"), [""; 0]);
 }

@@ -76,8 +76,9 @@ fn compare<E, G: Display>(
     let mut left: Vec<usize> = (0..got.len()).filter(|i| owner[*i].is_none()).collect();
     for (i, e) in expected.iter().enumerate().filter(|(i, _)| !owner.contains(&Some(*i))) {
         // The nearest of those left over is what most likely was meant; one that has nothing in common is not.
-        let nearest = left.iter().copied().map(|g| (why_not(e, &got[g]), g)).min_by_key(|(why, _)| why.len());
-        let message = match nearest.filter(|(why, _)| !why.iter().any(|w| w.starts_with("user"))) {
+        let near =
+            left.iter().copied().map(|g| (why_not(e, &got[g]), g)).filter(|(why, _)| !why.iter().any(|w| w.starts_with("user")));
+        let message = match near.min_by_key(|(why, _)| why.len()) {
             Some((why, g)) => {
                 left.retain(|l| *l != g);
                 format!("this {what} was not planned as expected:\n  got {}\n  {}", got[g], why.join("\n  "))

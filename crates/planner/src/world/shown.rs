@@ -3,7 +3,7 @@
 use super::World;
 use super::plan::Planned;
 use model::plan::{Change, Outcome, ReportWhy, Verb};
-use model::reason::ReviewWhy;
+use model::reason::{Reason, ReviewWhy};
 use model::{Field, Kind, RuleId, SourceId, Value};
 use serde::Serialize;
 use serde_json::json;
@@ -130,6 +130,11 @@ impl World {
         }
     }
 
+    /// A reason's sentence, with records called as in the scenario.
+    pub(super) fn told(&self, reason: &Reason) -> String {
+        reason.told(&|record| self.psa.name_of(record))
+    }
+
     fn show_change(&self, change: &Change) -> ShownChange {
         let outward = |fields: &model::Fields| {
             fields.iter().map(|(f, v)| (f.to_string(), self.psa.outward(f.as_str(), v))).collect::<BTreeMap<_, _>>()
@@ -144,7 +149,7 @@ impl World {
             before: outward(&change.before),
             set: outward(&change.set),
             site_name: site.and_then(|s| self.psa.sites.get(&s)).map(|s| s.name.clone()),
-            reasons: change.reasons.iter().map(ToString::to_string).collect(),
+            reasons: change.reasons.iter().map(|reason| self.told(reason)).collect(),
             stands_for: change.stands_for.clone(),
         }
     }
@@ -166,7 +171,7 @@ impl World {
                 why: item.why,
                 rule: item.rule.clone(),
                 candidates: item.candidates.iter().map(|c| self.psa.name_of(*c)).collect(),
-                evidence: item.evidence.iter().map(ToString::to_string).collect(),
+                evidence: item.evidence.iter().map(|reason| self.told(reason)).collect(),
             });
         }
         shown.sort_by(|a, b| a.users.cmp(&b.users));

@@ -3,7 +3,7 @@
 use super::{Entra, Group};
 use crate::document::{Data, Entry, Node};
 use crate::fault::{Faults, nearest};
-use crate::reader::{Keys, id, ids, list, map, required, text, texts, unknown_key};
+use crate::reader::{Keys, id, ids, list, map, required, text, unknown_key};
 use crate::source::{MANAGER, is_attribute, nearest_attribute};
 use model::directory::{GroupTold, Sku, UserTold};
 use model::{Attributes, SourceId, Value};
@@ -150,8 +150,8 @@ fn attribute(name: &str, node: &Node, faults: &mut Faults) -> Option<Value> {
     if name.starts_with("extension_") {
         return Some(json);
     }
-    if name == "assignedLicenses" && !licences_fit(node, faults) {
-        return None;
+    if name == "assignedLicenses" && matches!(node.data, Data::List(_)) {
+        return licences(node, faults);
     }
     Some(match &node.data {
         Data::Number { raw, .. } => Value::String(raw.clone()),
@@ -161,20 +161,21 @@ fn attribute(name: &str, node: &Node, faults: &mut Faults) -> Option<Value> {
     })
 }
 
-/// Whether each licence is a map as Graph gives it, with the licence's id and what of it is switched off.
-fn licences_fit(node: &Node, faults: &mut Faults) -> bool {
-    let Data::List(items) = &node.data else { return true };
-    let mut all = true;
-    for item in items {
-        let Some(item) = LICENCE.check(item, faults) else {
-            all = false;
-            continue;
-        };
-        let id = required(item, "skuId", "a licence", faults).and_then(|n| text(n, "skuId", faults));
-        let plans = item.get("disabledPlans").filter(|n| !n.is_null());
-        all &= id.is_some() && plans.is_none_or(|n| texts(n, "disabledPlans", faults).is_some());
-    }
-    all
+/// A user's licences: each a map as Graph gives it, with the licence's id and what of it is switched off.
+fn licences(node: &Node, faults: &mut Faults) -> Option<Value> {
+    let items = list(node, "assignedLicenses", faults)?;
+    let read = items.iter().map(|item| {
+        let item = LICENCE.check(item, faults)?;
+        let sku = required(item, "skuId", "a licence", faults).and_then(|n| id(n, "skuId", faults));
+        let plans = item.get("disabledPlans").filter(|n| !n.is_null()).map(|n| ids(n, "disabledPlans", faults));
+        let mut licence = serde_json::json!({ "skuId": sku? });
+        if let Some(plans) = plans {
+            licence["disabledPlans"] = serde_json::json!(plans?);
+        }
+        Some(licence)
+    });
+    // All are looked at, so that every fault is told.
+    read.collect::<Vec<_>>().into_iter().collect()
 }
 
 /// An element as Graph would tell it: a plain number stands for the text it is written with.

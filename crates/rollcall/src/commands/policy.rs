@@ -307,7 +307,9 @@ fn test(meant: &[PathBuf], json: bool) -> Result<()> {
             Err(why) => {
                 failed += 1;
                 aside!("{}", print::plain(&format!("{why:#}")));
-                results.push(serde_json::json!({ "file": file.display().to_string(), "ok": false, "failures": [format!("{why:#}")] }));
+                results.push(
+                    serde_json::json!({ "file": file.display().to_string(), "ok": false, "failures": [format!("{why:#}")] }),
+                );
                 continue;
             }
         };
