@@ -70,9 +70,26 @@ fn main() -> Result<()> {
                     bench(&program, name, database, users)?;
                 }
             }
-            Ok(())
+            scenarios(&program)
         }
     }
+}
+
+/// How long ten thousand steps of scenarios take: the documented example, three steps each, over and over.
+fn scenarios(program: &Path) -> Result<()> {
+    const EXAMPLE: &str = include_str!("../../policy/tests/example.yaml");
+    const FILES: usize = 10;
+    const EACH: usize = 334;
+    let folder = tempfile::tempdir()?;
+    let text = vec![EXAMPLE; EACH].join("\n---\n");
+    for file in 0..FILES {
+        std::fs::write(folder.path().join(format!("{file}.yaml")), &text)?;
+    }
+    let mut command = Process::new(program);
+    command.args(["policy", "test"]).arg(folder.path());
+    let cost = measure::of(command)?;
+    println!("policy test: {} steps of scenarios in {:.0} ms, {:.0} MiB", FILES * EACH * 3, cost.wall_ms, cost.peak_mib);
+    Ok(())
 }
 
 /// How busy the machine is already: figures taken beside other work say little.
@@ -83,7 +100,8 @@ fn busy() -> Result<String> {
     Ok(format!("{cores} cores, load {one_minute} before the start (well under 1 for figures to trust)"))
 }
 
-/// One directory size on one database: the floor, then a first sync, a cycle in which nothing changed, and one in which 1 % did.
+/// One directory size on one database: the floor, then a first sync, a cycle in which nothing changed, one in which 1 % did, why one
+/// user is what they are, and what-ifs.
 fn bench(program: &Path, name: &str, database: &str, users: u32) -> Result<()> {
     let world = World::start(program, database, users)?;
     let row = |what: &str, cost: &Cost, requests: u64, of: u64, floor: Option<f64>| {
@@ -121,6 +139,7 @@ fn bench(program: &Path, name: &str, database: &str, users: u32) -> Result<()> {
     world.churn()?;
     let (some, requests) = world.sync()?;
     row("1 % changed", &some, requests, world::changes(&some), None);
+    row("explain", &world.explain(&first)?, 0, 1, None);
     for (what, cost, counts) in world.what_ifs()? {
         row(what, &cost, 0, told, None);
         let number = |name: &str| counts[name].as_i64().unwrap_or(-1);

@@ -136,6 +136,16 @@ impl World {
         Ok(measured)
     }
 
+    /// Why a user of the first plan is what they are, measured.
+    pub fn explain(&self, first: &Cost) -> Result<Cost> {
+        let report: Value = serde_json::from_str(&first.stdout).context("the first sync's report")?;
+        let run = report["runs"][0]["run"]["id"].to_string();
+        let shown = self.command(&["runs", "show", &run, "--json"])?.output()?;
+        let plan: Value = serde_json::from_slice(&shown.stdout).context("the first plan")?;
+        let user = plan["changes"][0]["source_id"].as_str().context("a user of the first plan")?;
+        measure::of(self.command(&["explain", "bench", user, "--json"])?)
+    }
+
     /// One percent of the users change.
     pub fn churn(&self) -> Result<()> {
         let path = format!("/tenants/{}/churn", self.text("tenant_id")?);

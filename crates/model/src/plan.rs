@@ -565,6 +565,10 @@ impl fmt::Display for Hold {
             Hold::TooManyRemovals { removals, limit } => {
                 write!(f, "{removals} people would lose their record's use or access within 24 hours; the limit is {limit}.")
             }
+            Hold::RemovalShare { removals, linked: 0, limit } => write!(
+                f,
+                "{removals} people would lose their record's use or access, and nobody was linked before; the limit is {limit} %."
+            ),
             Hold::RemovalShare { removals, linked, limit } => {
                 write!(f, "{removals} of {linked} linked people would lose their record's use or access; the limit is {limit} %.")
             }

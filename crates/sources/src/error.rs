@@ -150,6 +150,19 @@ pub enum SourceError {
         /// Ids for support.
         trace: Box<Trace>,
     },
+    /// What only tenants with a premium licence are given.
+    #[error(
+        "Microsoft gives {what} only to tenants with Entra ID P1 or P2, and {tenant} has neither: add a licence, or take out of the policy \
+         what needs it"
+    )]
+    NeedsPremium {
+        /// What was asked for.
+        what: &'static str,
+        /// The tenant as given.
+        tenant: String,
+        /// Ids for support.
+        trace: Box<Trace>,
+    },
     /// A new token was refused as well.
     #[error(
         "Microsoft Graph at {host} does not accept tokens from {login} ({code}): check that both addresses belong to the same cloud \
@@ -187,7 +200,7 @@ pub enum SourceError {
     },
     /// Any other refusal or failure.
     #[error(
-        "{host} answered {status}{} and did not recover: try again later, and if it stays, show Microsoft support the request id in the log",
+        "{host} answered {status}{}{said} and did not recover: try again later, and if it stays, show Microsoft support the request id in the log",
         if .code.is_empty() { String::new() } else { format!(" {code}") }
     )]
     Server {
@@ -197,6 +210,8 @@ pub enum SourceError {
         code: String,
         /// HTTP status.
         status: u16,
+        /// What it said beside the code, made fit for a message by [`said`]; empty when it said nothing.
+        said: String,
         /// Ids for support.
         trace: Box<Trace>,
     },
@@ -228,6 +243,7 @@ impl SourceError {
             Self::NotGraph { .. } => "not_graph",
             Self::Resync { .. } => "resync",
             Self::PermissionDenied { .. } => "permission_denied",
+            Self::NeedsPremium { .. } => "needs_premium",
             Self::TokenRejected { .. } => "token_rejected",
             Self::ForeignLink { .. } => "foreign_link",
             Self::Endless { .. } => "endless",
@@ -259,6 +275,7 @@ impl SourceError {
             | Self::NotGraph { trace, .. }
             | Self::Resync { trace, .. }
             | Self::PermissionDenied { trace, .. }
+            | Self::NeedsPremium { trace, .. }
             | Self::TokenRejected { trace, .. }
             | Self::Server { trace, .. } => Some(trace),
             Self::BadConnection { .. } | Self::Unreachable { .. } | Self::ForeignLink { .. } | Self::Endless { .. } => None,
@@ -273,6 +290,12 @@ pub(crate) fn excerpt(bytes: &[u8]) -> String {
     let head = &bytes[..bytes.len().min(SHOWN)];
     let text: String = String::from_utf8_lossy(head).chars().flat_map(char::escape_debug).collect();
     if bytes.len() > SHOWN { format!("“{text}…” ({} bytes)", bytes.len()) } else { format!("“{text}”") }
+}
+
+/// A foreign sentence, to stand in brackets behind a code; nothing where there is none.
+#[must_use]
+pub(crate) fn said(text: &str) -> String {
+    if text.trim().is_empty() { String::new() } else { format!(" ({})", excerpt(text.trim().as_bytes())) }
 }
 
 /// A foreign code or id made fit for a message: at most 100 visible characters.

@@ -26,8 +26,17 @@ impl Job {
         }
         let mut assigned: HashSet<i64> = HashSet::new();
         let (mut from, mut watch): (Option<String>, _) = (None, Watch::default());
+        let mut begun_again = false;
         loop {
-            let (page, next) = self.source.app_assigned(from.as_deref()).await?;
+            let (page, next) = match self.source.app_assigned(from.as_deref()).await {
+                // The token of a page has expired: the list is begun again, once.
+                Err(SourceError::Resync { .. }) if !begun_again => {
+                    (begun_again, from, watch) = (true, None, Watch::default());
+                    assigned.clear();
+                    continue;
+                }
+                page => page?,
+            };
             let (mut users, mut groups) = (Vec::new(), Vec::new());
             let told = !page.is_empty();
             for one in page {
@@ -45,7 +54,8 @@ impl Job {
         Ok(self.store.set_pass_read(&self.lease, APP_ASSIGNED, self.engine.now()).await?)
     }
 
-    /// Reads the dates of sign-ins, with a full run or once a day. A tenant that may not be asked for them goes without.
+    /// Reads the dates of sign-ins, with a full run or once a day. A tenant that may not be asked for them goes without, and one that is
+    /// asked to slow down for long tries again with its next run: nobody's log-in hangs on them.
     pub(crate) async fn refresh_sign_ins(&mut self, policy: &Policy) -> Result<()> {
         if !policy.maps_sign_in() {
             return Ok(());
@@ -56,12 +66,26 @@ impl Job {
             return Ok(());
         }
         let (mut from, mut watch): (Option<String>, _) = (None, Watch::default());
+        let mut begun_again = false;
         loop {
             let (page, next) = match self.source.sign_ins(from.as_deref()).await {
                 Ok(page) => page,
-                Err(error @ (SourceError::ConsentMissing { .. } | SourceError::PermissionDenied { .. })) => {
+                Err(
+                    error @ (SourceError::ConsentMissing { .. }
+                    | SourceError::PermissionDenied { .. }
+                    | SourceError::NeedsPremium { .. }),
+                ) => {
                     tracing::warn!(tenant = %self.tenant.name, %error, "dates of sign-ins cannot be read and stay as they are");
                     break;
+                }
+                // The token of a page has expired: the list is begun again, once.
+                Err(SourceError::Resync { .. }) if !begun_again => {
+                    (begun_again, from, watch) = (true, None, Watch::default());
+                    continue;
+                }
+                Err(error @ (SourceError::Throttled { .. } | SourceError::Resync { .. })) => {
+                    tracing::warn!(tenant = %self.tenant.name, %error, "dates of sign-ins are read with the next run");
+                    return Ok(());
                 }
                 Err(error) => return Err(error.into()),
             };

@@ -236,7 +236,8 @@ fn check(files: &[PathBuf], json: bool) -> Result<()> {
                 aside!("warning: {}", print::plain(&warning.to_string()));
             }
             if let Ok(loaded) = &loaded {
-                say!("{name}: fine; {} rules over preset {}, digest {}", loaded.policy.rules.len(), loaded.preset, loaded.digest);
+                let rules = print::counted(loaded.policy.rules.len(), "rule");
+                say!("{name}: fine; {rules} over preset {}, digest {}", loaded.preset, loaded.digest);
             }
         }
         results.push(serde_json::json!({

@@ -111,7 +111,7 @@ impl GraphSource {
             checks.push(match self.get(ask, json::<Listed>).await {
                 Ok(Listed { .. }) => line(PermissionState::Granted, granted_through(asked, need.route, roles)),
                 Err(SourceError::ConsentMissing { .. }) => line(PermissionState::Missing, self.how_to_grant(need)),
-                Err(error @ SourceError::PermissionDenied { .. }) => {
+                Err(error @ (SourceError::PermissionDenied { .. } | SourceError::NeedsPremium { .. })) => {
                     line(PermissionState::Missing, format!("{} Without it {}.", error, need.without))
                 }
                 Err(error) => return Err(error),

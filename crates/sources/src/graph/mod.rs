@@ -36,6 +36,8 @@ const READ_USERS: &[&str] = &["User.Read.All", "Directory.Read.All", "User.ReadW
 /// Any of these lets an app read groups and their members.
 const READ_GROUPS: &[&str] = &[
     "GroupMember.Read.All",
+    "GroupMember.ReadBasic.All",
+    "Group.ReadBasic.All",
     "Group.Read.All",
     "Directory.Read.All",
     "GroupMember.ReadWrite.All",

@@ -5,10 +5,9 @@ use super::quota::Told;
 use super::token::{Asker, Token};
 use super::tries::{Setback, Tries};
 use super::wire::{Broken, CLIENT_REQUEST_ID, Reply, THROTTLE_PRIORITY};
-use crate::error::word;
+use crate::error::{said, word};
 use crate::{Priority, SourceError};
 use secrecy::ExposeSecret;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 use url::Url;
@@ -26,6 +25,9 @@ pub(crate) type Parse<T> = fn(&[u8]) -> serde_json::Result<T>;
 pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(body)
 }
+
+/// Graph's code for what a tenant without a premium licence is not given (contract b, sign-ins).
+const NON_PREMIUM: &str = "Authentication_RequestFromNonPremiumTenantOrB2CTenant";
 
 /// A kind of question.
 #[derive(Debug)]
@@ -52,29 +54,32 @@ pub(crate) struct Ask<'a> {
     pub token: Option<&'a Token>,
 }
 
-/// Graph's error body; both spellings of the inner part occur.
-#[derive(Deserialize)]
-struct ErrorBody {
-    error: GraphFault,
-}
-
-#[derive(Deserialize)]
+/// What Graph's error body says.
 struct GraphFault {
-    #[serde(default)]
     code: String,
-    #[serde(default, alias = "innererror", rename = "innerError")]
-    inner: Option<Inner>,
+    message: String,
+    /// The more telling code, which the documentation's error page puts into the inner part.
+    inner_code: Option<String>,
+    request_id: Option<String>,
+    client_request_id: Option<String>,
 }
 
-#[derive(Deserialize, Default)]
-struct Inner {
-    #[serde(default, rename = "request-id")]
-    request_id: Option<String>,
-    #[serde(default, rename = "client-request-id")]
-    client_request_id: Option<String>,
-    /// The more telling code, which the documentation's error page puts here.
-    #[serde(default)]
-    code: Option<String>,
+impl GraphFault {
+    /// Reads a body, each member for itself; both spellings of the inner part occur, even in one body. None when it is no error of
+    /// Graph's.
+    fn read(body: &[u8]) -> Option<Self> {
+        let told: serde_json::Value = serde_json::from_slice(body).ok()?;
+        let error = told.get("error").filter(|error| error.is_object())?;
+        let text = |of: &serde_json::Value, name: &str| of[name].as_str().map(str::to_owned);
+        let inner = |name: &str| text(&error["innerError"], name).or_else(|| text(&error["innererror"], name));
+        Some(Self {
+            code: text(error, "code").unwrap_or_default(),
+            message: text(error, "message").unwrap_or_default(),
+            inner_code: inner("code"),
+            request_id: inner("request-id"),
+            client_request_id: inner("client-request-id"),
+        })
+    }
 }
 
 /// What to do after one try.
@@ -208,17 +213,19 @@ impl GraphSource {
     }
 
     fn refused(&self, ask: &Ask<'_>, reply: &Reply, token: &Token, tries: &Tries) -> After {
-        let fault = serde_json::from_slice::<ErrorBody>(&reply.body).ok().map(|body| body.error);
+        let fault = GraphFault::read(&reply.body);
         let mut trace = reply.trace();
-        if let Some(inner) = fault.as_ref().and_then(|f| f.inner.as_ref()) {
+        if let Some(told) = &fault {
             let kept = |header: Option<String>, told: &Option<String>| header.or_else(|| told.as_deref().map(word));
-            trace.request_id = kept(trace.request_id.take(), &inner.request_id);
-            trace.client_request_id = kept(trace.client_request_id.take(), &inner.client_request_id);
+            trace.request_id = kept(trace.request_id.take(), &told.request_id);
+            trace.client_request_id = kept(trace.client_request_id.take(), &told.client_request_id);
         }
+        let said = fault.as_ref().map(|f| said(&f.message)).unwrap_or_default();
         let code = fault.as_ref().map(|f| word(&f.code)).unwrap_or_default();
         let host = self.endpoints.graph_host();
         let status = reply.status;
-        let server = |trace| Box::new(SourceError::Server { host: host.clone(), code: code.clone(), status, trace });
+        let server =
+            |trace| Box::new(SourceError::Server { host: host.clone(), code: code.clone(), status, said: said.clone(), trace });
         match status {
             429 => {
                 let told = reply.retry_after(self.graph.around.now_ms());
@@ -248,6 +255,10 @@ impl GraphSource {
             401 if fault.is_some() || reply.header("www-authenticate").is_some() => {
                 After::NewToken(Box::new(SourceError::TokenRejected { host, login: self.endpoints.login_host(), code, trace }))
             }
+            403 if code.eq_ignore_ascii_case(NON_PREMIUM) => {
+                let tenant = self.connection.tenant.clone();
+                After::Final(Box::new(SourceError::NeedsPremium { what: ask.route.what, tenant, trace }))
+            }
             403 if fault.is_some() => {
                 let (client_id, tenant) = (self.connection.client_id.clone(), self.connection.tenant.clone());
                 let named = token.roles.as_deref().is_some_and(|roles| allows(ask.route, roles));
@@ -276,7 +287,7 @@ pub(super) fn allows(route: &Route, roles: &[String]) -> bool {
 
 /// `syncStateNotFound` and `resyncRequired`, in any case, at either place.
 fn is_lost_position(fault: &GraphFault) -> bool {
-    let inner = fault.inner.as_ref().and_then(|i| i.code.as_deref()).unwrap_or_default();
+    let inner = fault.inner_code.as_deref().unwrap_or_default();
     [fault.code.as_str(), inner].iter().any(|code| {
         ["syncStateNotFound", "resyncRequired", "Directory_ExpiredPageToken"].iter().any(|known| code.eq_ignore_ascii_case(known))
     })

@@ -158,8 +158,8 @@ impl GraphSource {
     /// The next page of users with their dates of sign-ins, and where the one after it is. Users who never signed in have none.
     ///
     /// # Errors
-    /// See [`SourceError`]; [`SourceError::ConsentMissing`] and [`SourceError::PermissionDenied`] when they may not be read, the
-    /// latter for tenants without a premium licence.
+    /// See [`SourceError`]; [`SourceError::ConsentMissing`], [`SourceError::PermissionDenied`] and, for tenants without a premium licence,
+    /// [`SourceError::NeedsPremium`] when they may not be read.
     pub async fn sign_ins(&self, from: Option<&str>) -> Result<(Vec<(SourceId, Value)>, Option<String>), SourceError> {
         // 500 is the largest page Graph gives with sign-ins in it.
         let first = || self.endpoints.graph("users?$select=id,signInActivity&$top=500");
@@ -221,7 +221,7 @@ impl GraphSource {
         take: impl FnOnce(Vec<T>) -> bool,
     ) -> Result<Option<Url>, SourceError> {
         // Only links from Graph hold a page token.
-        let stored = url.query_pairs().any(|(name, _)| name == "$skiptoken");
+        let stored = url.query_pairs().any(|(name, _)| name.eq_ignore_ascii_case("$skiptoken"));
         let ask = Ask { route, url, stored, expected, token: None };
         let page = self.get(ask, json::<Collection<T>>).await?;
         let next = page.next.map(|link| self.endpoints.link(&link)).transpose()?;

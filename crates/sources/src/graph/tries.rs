@@ -42,16 +42,16 @@ impl Tries {
         if self.failed >= ATTEMPTS || self.unconnected >= CONNECTS {
             return None;
         }
+        let full = FIRST_PAUSE.saturating_mul(1 << (self.failed - 1)).min(LONGEST_PAUSE);
+        let own = full.mul_f64(0.5 + 0.5 * surroundings.chance());
         match setback {
             Setback::ToldToWait(told) => {
                 self.told_to_wait = self.told_to_wait.saturating_add(told);
-                // A little more than told, spread, so that many waiters do not come back as one.
-                (self.told_to_wait <= PATIENCE).then(|| told + told.mul_f64(0.05 * surroundings.chance()))
+                // A little more than told, spread, so that many waiters do not come back as one; and whoever says "at once", or names
+                // a time that is past, is not asked at once over and over.
+                (self.told_to_wait <= PATIENCE).then(|| (told + told.mul_f64(0.05 * surroundings.chance())).max(own))
             }
-            Setback::NoConnection | Setback::Failed => {
-                let full = FIRST_PAUSE.saturating_mul(1 << (self.failed - 1)).min(LONGEST_PAUSE);
-                Some(full.mul_f64(0.5 + 0.5 * surroundings.chance()))
-            }
+            Setback::NoConnection | Setback::Failed => Some(own),
         }
     }
 
@@ -87,6 +87,13 @@ mod tests {
     fn a_host_that_is_not_there_is_tried_three_times() {
         let (mut tries, around) = (Tries::default(), surroundings());
         assert_eq!(std::iter::from_fn(|| tries.next(Setback::NoConnection, &around)).count(), 2);
+    }
+
+    #[test]
+    fn whoever_is_told_to_come_back_at_once_waits_a_little_all_the_same() {
+        let (mut tries, around) = (Tries::default(), surroundings());
+        let pause = tries.next(Setback::ToldToWait(Duration::ZERO), &around).expect("a pause");
+        assert!(pause >= FIRST_PAUSE / 2, "{pause:?}");
     }
 
     #[test]

@@ -75,8 +75,10 @@ impl Reply {
         let wait = match told.parse() {
             Ok(seconds) => Duration::from_secs(seconds),
             Err(_) => {
-                let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(told).ok()?;
-                Duration::from_millis(u64::try_from(at.as_millisecond().saturating_sub(now_ms)).unwrap_or(0))
+                let date = |text: &str| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
+                // By the clock of whoever answered, where they tell it: ours may go wrong.
+                let now_ms = self.header("date").and_then(date).map_or(now_ms, |at| at.as_millisecond());
+                Duration::from_millis(u64::try_from(date(told)?.as_millisecond().saturating_sub(now_ms)).unwrap_or(0))
             }
         };
         Some(wait.min(LONGEST_WAIT))

@@ -4,10 +4,14 @@
 
 use super::{OnConflict, Row, Value};
 use crate::error::{Result, StoreError};
+use rusqlite::hooks::Wal;
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
@@ -19,8 +23,11 @@ const BUSY: Duration = Duration::from_secs(10);
 const WRITER_CACHE_KIB: i64 = 12 * 1024;
 /// A reader's cache in KiB: caches are per connection and forgotten when somebody writes, so readers' are small.
 const READER_CACHE_KIB: i64 = 1024;
-/// Pages between checkpoints of the log (80 MB): with the default of 1,000 a bulk load copies the same pages again and again.
-const CHECKPOINT_PAGES: i64 = 20_000;
+/// Pages of the log between checkpoints (80 MB): with the default of 1,000 a bulk load copies the same pages again and again.
+const CHECKPOINT_PAGES: i32 = 20_000;
+/// Pages at which the writer itself makes a checkpoint (400 MB). One made beside a busy writer tidies the log up without ever catching
+/// up with it, and only then does it begin anew; so this is the most disk that the log takes.
+const LOG_PAGES: i32 = 100_000;
 /// Concurrent readers. More only contend for two or four cores.
 const READERS: usize = 4;
 /// Distinct statements kept prepared on each connection: about as many as this crate has.
@@ -31,6 +38,55 @@ const STATEMENTS: usize = 160;
 pub struct Pool {
     writer: Arc<AsyncMutex<Connection>>,
     readers: Arc<Readers>,
+    checkpoints: Arc<Checkpoints>,
+}
+
+/// Checkpoints of the log, on a thread beside the writer: most of their time is waiting for the disk, a sixth of a bulk load's.
+struct Checkpoints {
+    path: PathBuf,
+    /// How long the log was when the last one began, in pages.
+    begun_at: AtomicI32,
+    under_way: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Checkpoints {
+    /// Told of how long the log is after each commit.
+    fn committed(self: &Arc<Self>, log: &mut Wal, pages: i32) {
+        if pages >= LOG_PAGES {
+            // Most of it is done beside; when one is under way just now, the next commit tries again.
+            let _ = log.checkpoint_v2(CheckpointMode::PASSIVE);
+            self.begun_at.store(0, Ordering::Relaxed);
+            return;
+        }
+        let begun_at = self.begun_at.load(Ordering::Relaxed);
+        // A log that is shorter than it was has begun anew.
+        let grown = if pages < begun_at { pages } else { pages - begun_at };
+        if grown < CHECKPOINT_PAGES {
+            return;
+        }
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if under_way.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            return;
+        }
+        self.begun_at.store(pages, Ordering::Relaxed);
+        let path = self.path.clone();
+        let tidy = move || {
+            // What fails here is done by the next one, or by the writer: nothing is lost, the log only stays long.
+            if let Ok(connection) = connect(&path, READER_CACHE_KIB) {
+                let _ = connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)");
+            }
+        };
+        *under_way = std::thread::Builder::new().name("checkpoint".into()).spawn(tidy).ok();
+    }
+
+    /// Waits for the one under way.
+    fn finish(&self) {
+        let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = under_way {
+            // It ends by itself, and a panic in it concerns nobody.
+            let _ = thread.join();
+        }
+    }
 }
 
 struct Readers {
@@ -47,8 +103,17 @@ impl Pool {
             std::fs::create_dir_all(folder)
                 .map_err(|e| StoreError::Unavailable(format!("the folder {} cannot be made: {e}.", folder.display())))?;
         }
-        let writer = connect(path, WRITER_CACHE_KIB)?;
+        let mut writer = connect(path, WRITER_CACHE_KIB)?;
+        let checkpoints =
+            Arc::new(Checkpoints { path: path.to_owned(), begun_at: AtomicI32::new(0), under_way: Mutex::new(None) });
+        let told = checkpoints.clone();
+        let hook = move |log: &mut Wal, pages| {
+            told.committed(log, pages);
+            Ok(())
+        };
+        writer.wal_hook(Some(hook)).map_err(|e| StoreError::Unavailable(format!("{}: {}", path.display(), cause(&e))))?;
         Ok(Self {
+            checkpoints,
             writer: Arc::new(AsyncMutex::new(writer)),
             readers: Arc::new(Readers {
                 path: path.to_owned(),
@@ -78,6 +143,7 @@ impl Pool {
     pub async fn close(&self) {
         self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let writer = self.writer.lock().await;
+        blocking(|| self.checkpoints.finish());
         // Only tidies up: what was committed is safe in the log already.
         let _ = blocking(|| writer.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
     }
@@ -103,7 +169,9 @@ fn connect(path: &Path, cache_kib: i64) -> Result<Connection> {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.pragma_update(None, "cache_size", -cache_kib)?;
-        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        // Checkpoints are made beside the writer. A log that has begun anew gives the disk back that it does not need.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.pragma_update(None, "journal_size_limit", i64::from(CHECKPOINT_PAGES) * 4096)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         Ok(connection)
     };

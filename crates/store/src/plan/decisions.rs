@@ -230,16 +230,20 @@ async fn standings(tx: &mut Tx, lease: &Lease, digest: &str, decisions: &[Decisi
             outcome == standing.outcome.as_str() && *excluded_by == standing.excluded_by && known_rule.as_deref() == rule
         });
         if !same {
-            rows.push(values![
+            let row = values![
                 decision.user,
                 lease.tenant,
                 standing.outcome.as_str(),
                 standing.excluded_by.as_deref(),
                 rule,
                 digests.id(digest),
-            ]);
+            ];
+            rows.push((decision.user, row));
         }
     }
+    // Neighbours in the table go in one after the other.
+    rows.sort_unstable_by_key(|(user, _)| *user);
+    let rows = rows.into_iter().map(|(_, row)| row).collect();
     let columns = &["user_id", "tenant_id", "outcome", "excluded_by", "rule", "digest_id"];
     let over = OnConflict::Do(
         "(user_id) DO UPDATE SET outcome = excluded.outcome, excluded_by = excluded.excluded_by, rule = excluded.rule,
