@@ -36,7 +36,11 @@ async fn each_sign_in_refusal_is_what_a_person_can_do_about_it() {
         (400, "invalid_request", 90_002, "tenant_not_found"),
         (400, "invalid_tenant", 90_002, "tenant_not_found"),
         (400, "invalid_grant", 65_001, "consent_missing"),
-        (400, "invalid_resource", 500_011, "server"),
+        (400, "invalid_resource", 500_011, "token_rejected"),
+        (400, "invalid_scope", 70_011, "token_rejected"),
+        // Numbers come and go; what OAuth calls a refusal stays.
+        (401, "invalid_client", 7_000_299, "wrong_secret"),
+        (400, "unauthorized_client", 7_000_399, "app_not_in_tenant"),
     ] {
         let pretend = Pretend::start(move |_, _| aadsts(status, oauth, number)).await;
         assert_eq!(kind_of(pretend.source().organization().await), kind, "AADSTS{number}");
@@ -265,7 +269,10 @@ async fn retry_after_is_honoured_and_has_an_end() {
 async fn a_proxys_date_is_a_retry_after_too_and_no_figure_closes_a_tenant_for_ever() {
     let world = World::new();
     let pretend = Pretend::graph(|_, nth| match nth {
-        0 => Answer::text(503, "").with("retry-after", "Thu, 01 Jan 2026 00:00:09 GMT"),
+        // By the clock of whoever says so: it is five hours ahead of ours here.
+        0 => Answer::text(503, "")
+            .with("date", "Thu, 01 Jan 2026 05:00:00 GMT")
+            .with("retry-after", "Thu, 01 Jan 2026 05:00:09 GMT"),
         1 => Answer::text(429, "").with("retry-after", "Wed, 31 Dec 2025 23:59:59 GMT"),
         2 => answer(200, &json!({"value": [{"id": "t"}]})).with("x-ms-resource-unit", "4294967295"),
         3 => answer(200, &json!({"value": [{"id": "t"}]})),
@@ -279,6 +286,27 @@ async fn a_proxys_date_is_a_retry_after_too_and_no_figure_closes_a_tenant_for_ev
     source.organization().await.expect("an answer: no request costs four billion units");
     let error = source.organization().await.expect_err("an error");
     assert!(matches!(error, SourceError::Throttled { retry_after, .. } if retry_after == Duration::from_secs(3600)), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_microsoft_said_stands_in_the_error_and_a_body_with_both_inner_parts_is_read() {
+    let both = json!({"error": {"code": "BadRequest", "message": "Could not find a property named 'extension_x'.",
+        "innerError": {"request-id": "r-1"}, "innererror": {"client-request-id": "c-1"}}});
+    let pretend = Pretend::graph(move |_, _| answer(400, &both)).await;
+    let error = pretend.source().organization().await.expect_err("an error");
+    assert_eq!(error.kind(), "server");
+    assert!(error.to_string().contains("(“Could not find a property named"), "{error}");
+    assert_eq!(error.trace().and_then(|t| t.client_request_id.clone()).as_deref(), Some("c-1"));
+}
+
+#[tokio::test]
+async fn req_f08_a_tenant_without_a_premium_licence_is_told_so_and_asked_once() {
+    let pretend = Pretend::graph(|_, _| {
+        error(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", "Neither tenant is B2C nor P1.")
+    })
+    .await;
+    assert_eq!(kind_of(pretend.source().sign_ins(None).await), "needs_premium");
+    assert_eq!((pretend.tokens(), pretend.requests().len()), (1, 1));
 }
 
 #[tokio::test]
