@@ -329,13 +329,22 @@ impl Tenant {
     /// Brings a soft-deleted object back, with its memberships.
     ///
     /// # Errors
-    /// [`Refused::NotFound`] when it is not soft-deleted.
+    /// [`Refused::NotFound`] when it is not soft-deleted, [`Refused::Conflict`] when somebody else has the sign-in name by now.
     pub fn restore(&self, state: &mut State, now: i64, object: Object) -> Result<(), Refused> {
         if !matches!(state.life(object), Life::SoftDeleted(_)) {
             return Err(self.not_found(object));
         }
         match object {
             Object::User(u) => {
+                if let Some(name) = self.value(state, object, "userPrincipalName").as_str().map(str::to_lowercase) {
+                    if self.find_user(state, &name).is_some_and(|other| other != u && state.user_life(other) == Life::Live) {
+                        return Err(Refused::Conflict(
+                            "Another object with the same value for property userPrincipalName already exists.".to_owned(),
+                        ));
+                    }
+                    // Somebody deleted since may have had it in between.
+                    state.names.insert(name, u);
+                }
                 let changed = state.users.entry(u).or_default();
                 changed.life = Life::Live;
                 changed.values.remove(&UserProp::DeletedDateTime);

@@ -268,7 +268,17 @@ pub fn matches_glob(pattern: &str, text: &str) -> bool {
 pub fn usual(status: u16, code: Option<String>, message: Option<String>, retry_after: Option<u64>) -> GraphError {
     let (usual_code, usual_message) = match status {
         400 => ("Request_BadRequest", "Bad request."),
-        401 => return GraphError::unauthorized(message.as_deref().unwrap_or("Access token has expired or is not yet valid.")),
+        401 => {
+            let mut error =
+                GraphError::unauthorized(message.as_deref().unwrap_or("Access token has expired or is not yet valid."));
+            if let Some(code) = code {
+                error.code = code;
+            }
+            return match retry_after {
+                Some(seconds) => error.with("retry-after", seconds.to_string()),
+                None => error,
+            };
+        }
         403 => ("Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
         404 => (
             "Request_ResourceNotFound",

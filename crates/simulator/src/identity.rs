@@ -6,7 +6,8 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use crate::clock::iso;
-use crate::reply::Reply;
+use crate::faults::usual;
+use crate::reply::{Fault, Reply};
 use crate::seed::{Kind, guid, hash, object_id, parse_guid};
 use crate::sim::Sim;
 use crate::tenant::Tenant;
@@ -20,6 +21,8 @@ pub struct Ask<'a> {
     pub path: &'a str,
     /// The `Authorization` header: HTTP Basic carries client id and secret.
     pub authorization: Option<&'a str>,
+    /// The `client-request-id` header, which answers repeat; empty when none was sent.
+    pub client_request_id: &'a str,
     /// The form.
     pub body: &'a [u8],
 }
@@ -27,13 +30,13 @@ pub struct Ask<'a> {
 /// An error with its AADSTS number.
 struct Refusal {
     status: u16,
-    error: &'static str,
+    error: String,
     number: u32,
     text: String,
 }
 
-fn refuse(status: u16, error: &'static str, number: u32, text: impl Into<String>) -> Refusal {
-    Refusal { status, error, number, text: text.into() }
+fn refuse(status: u16, error: &str, number: u32, text: impl Into<String>) -> Refusal {
+    Refusal { status, error: error.to_owned(), number, text: text.into() }
 }
 
 /// The tenant segment of a path of the identity platform, if it is one.
@@ -69,28 +72,53 @@ pub fn answer(sim: &Sim, ask: &Ask<'_>) -> Reply {
         let id = match sim.find_tenant(name) {
             Some(t) => guid(t.id),
             None if common => "{tenantid}".to_owned(),
-            None => return refused(sim, &no_tenant(name, "invalid_tenant")),
+            None => return refused(sim, ask, &no_tenant(name, "invalid_tenant")),
         };
         return Reply::plain(200, &metadata(origin, name, &id));
     }
     if ask.method != "POST" {
-        return refused(
-            sim,
-            &refuse(405, "invalid_request", 900_561, "The endpoint only accepts POST requests. Received a GET request."),
-        );
+        let text = format!("The endpoint only accepts POST requests. Received a {} request.", ask.method);
+        let mut reply = refused(sim, ask, &refuse(405, "invalid_request", 900_561, text));
+        reply.headers.push(("allow", "POST".to_owned()));
+        return reply;
     }
     match token(sim, name, ask) {
         Ok(value) => {
             sim.stats.count("token", 0, 200);
             let mut reply = Reply::plain(200, &value);
             reply.headers.push(("cache-control", "no-store, no-cache".to_owned()));
+            reply.headers.extend(echo(ask));
             reply
         }
         Err(refusal) => {
             sim.stats.count("token", 0, refusal.status);
-            refused(sim, &refusal)
+            refused(sim, ask, &refusal)
         }
     }
+}
+
+/// What a fault makes of a request: its status, and its code and message where it gives them, in the form of a refusal.
+#[must_use]
+pub fn failed(sim: &Sim, ask: &Ask<'_>, fault: &Fault) -> Reply {
+    let usual = usual(fault.status, None, None, None);
+    let error = if fault.code == usual.code { "temporarily_unavailable" } else { &fault.code };
+    let numbered = fault.message.strip_prefix("AADSTS").and_then(|m| m.split_once(':'));
+    let (number, text) = match numbered.and_then(|(number, text)| Some((number.parse().ok()?, text.trim_start().to_owned()))) {
+        Some(given) => given,
+        None if fault.message == usual.message => {
+            (90_033, format!("A transient error has occurred. Please try again. {}", fault.message))
+        }
+        None => (90_033, fault.message.clone()),
+    };
+    sim.stats.count("token", 0, fault.status);
+    let mut reply = refused(sim, ask, &refuse(fault.status, error, number, text));
+    reply.headers.extend(fault.headers.iter().cloned());
+    reply
+}
+
+/// The id a client gave its request, as answers repeat it.
+fn echo(ask: &Ask<'_>) -> Option<(&'static str, String)> {
+    (!ask.client_request_id.is_empty()).then(|| ("client-request-id", ask.client_request_id.to_owned()))
 }
 
 fn metadata(origin: &str, name: &str, id: &str) -> Value {
@@ -104,7 +132,7 @@ fn metadata(origin: &str, name: &str, id: &str) -> Value {
     })
 }
 
-fn no_tenant(name: &str, error: &'static str) -> Refusal {
+fn no_tenant(name: &str, error: &str) -> Refusal {
     refuse(
         400,
         error,
@@ -115,8 +143,12 @@ fn no_tenant(name: &str, error: &'static str) -> Refusal {
     )
 }
 
-fn refused(sim: &Sim, refusal: &Refusal) -> Reply {
-    let (trace, correlation) = (sim.next_request_id(), sim.next_request_id());
+fn refused(sim: &Sim, ask: &Ask<'_>, refusal: &Refusal) -> Reply {
+    let trace = sim.next_request_id();
+    let correlation = match ask.client_request_id {
+        "" => sim.next_request_id(),
+        given => given.to_owned(),
+    };
     let time = iso(sim.clock.now_ms() / 1000).replace('T', " ");
     let text = format!(
         "AADSTS{}: {}\r\nTrace ID: {trace}\r\nCorrelation ID: {correlation}\r\nTimestamp: {time}",
@@ -124,14 +156,17 @@ fn refused(sim: &Sim, refusal: &Refusal) -> Reply {
     );
     let body = json!({"error": refusal.error, "error_description": text, "error_codes": [refusal.number], "timestamp": time, "trace_id": trace, "correlation_id": correlation,
         "error_uri": format!("{}/error?code={}", sim.origin(), refusal.number)});
-    Reply::plain(refusal.status, &body)
+    let mut reply = Reply::plain(refusal.status, &body);
+    reply.headers.extend(echo(ask));
+    reply
 }
 
 fn credentials(ask: &Ask<'_>, form: &HashMap<String, String>) -> (Option<String>, Option<String>) {
     let basic = ask
         .authorization
-        .and_then(|a| a.strip_prefix("Basic "))
-        .and_then(|b| base64::engine::general_purpose::STANDARD.decode(b.trim()).ok());
+        .and_then(|a| a.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+        .and_then(|(_, b)| base64::engine::general_purpose::STANDARD.decode(b.trim()).ok());
     if let Some(pair) = basic.and_then(|b| String::from_utf8(b).ok())
         && let Some((id, secret)) = pair.split_once(':')
     {
@@ -139,6 +174,21 @@ fn credentials(ask: &Ask<'_>, form: &HashMap<String, String>) -> (Option<String>
         return (decode(id), decode(secret));
     }
     (form.get("client_id").cloned(), form.get("client_secret").cloned())
+}
+
+/// Scopes that say what else is to come with a token. Microsoft's libraries send them with every request; here they change nothing.
+const ALONGSIDE: &[&str] = &["openid", "profile", "offline_access", "email"];
+
+/// Graph's application id, by which a scope may name it too.
+const GRAPH_ID: &str = "00000003-0000-0000-c000-000000000000";
+
+/// The audience a scope asks for: exactly one `/.default`, of Graph.
+fn resource<'s>(sim: &'s Sim, scope: &str) -> Option<&'s str> {
+    let mut asked = scope.split_whitespace().filter(|s| !ALONGSIDE.iter().any(|a| a.eq_ignore_ascii_case(s)));
+    let (Some(one), None) = (asked.next(), asked.next()) else { return None };
+    let (resource, _) = one.rsplit_once('/').filter(|(_, name)| name.eq_ignore_ascii_case(".default"))?;
+    let resource = resource.trim_end_matches('/');
+    ["https://graph.microsoft.com", GRAPH_ID, sim.origin()].into_iter().find(|known| known.eq_ignore_ascii_case(resource))
 }
 
 fn token(sim: &Sim, name: &str, ask: &Ask<'_>) -> Result<Value, Refusal> {
@@ -163,15 +213,14 @@ fn token(sim: &Sim, name: &str, ask: &Ask<'_>) -> Result<Value, Refusal> {
     let (id, secret) = credentials(ask, &form);
     let id = id.ok_or_else(|| missing("client_id"))?;
     let scope = form.get("scope").ok_or_else(|| missing("scope"))?;
-    let resource = scope.strip_suffix("/.default").unwrap_or_default();
-    if scope.contains(' ') || !(resource == "https://graph.microsoft.com" || resource == sim.origin()) {
-        return Err(refuse(
+    let resource = resource(sim, scope).ok_or_else(|| {
+        refuse(
             400,
             "invalid_scope",
             70_011,
             format!("The provided value for the input parameter 'scope' isn't valid. The scope {scope} isn't valid."),
-        ));
-    }
+        )
+    })?;
     let state = tenant.read();
     if state.consent_revoked || parse_guid(&id) != Some(tenant.client_id) {
         return Err(refuse(

@@ -2,7 +2,7 @@
 //! own code. Everything in it is generated from a seed, so a million users cost nothing to keep; what is changed through Graph or the control
 //! API is kept in an overlay with a change log, which delta reads. See `docs/simulator.md`.
 //!
-//! It refuses what it does not know with the error Graph documents; it never ignores an option silently.
+//! It refuses what it does not know with the error Graph documents; it never ignores one of Graph's options silently.
 
 mod churn;
 mod clock;

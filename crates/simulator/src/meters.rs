@@ -31,26 +31,40 @@ impl Bucket {
     }
 }
 
+/// A quota that is used up.
+#[derive(Debug, Clone, Copy)]
+pub struct Exceeded {
+    /// Seconds until there is room.
+    pub wait: u64,
+    /// How much of it is used (1.0 = all).
+    pub used: f64,
+    /// Whether it is the one of writes.
+    pub writes: bool,
+}
+
 /// The quota of the application in every tenant.
 #[derive(Debug, Default)]
 pub struct Meters(Mutex<HashMap<u32, (Bucket, Bucket)>>);
 
 impl Meters {
-    /// Charges a request. Answers how much of the quota is used (1.0 = all), or after how many seconds to come back.
+    /// Charges a request. Answers how much of the quota is used (1.0 = all).
     ///
     /// # Errors
-    /// Seconds until the bucket has room, when it has none.
-    pub fn charge(&self, tenant: &Tenant, cost: u64, writes: bool, throttle: Throttle, now: i64) -> Result<f64, u64> {
+    /// [`Exceeded`] when there is no room. A full bucket of writes does not stop who only reads.
+    pub fn charge(&self, tenant: &Tenant, cost: u64, writes: bool, throttle: Throttle, now: i64) -> Result<f64, Exceeded> {
         let Some(limit) = throttle.units() else { return Ok(0.0) };
         let mut buckets = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (read, write) = buckets.entry(tenant.index).or_default();
         let used = read.pour(cost, limit, WINDOW_MS, now);
         let written = write.pour(u64::from(writes), WRITES, WRITE_WINDOW_MS, now);
-        let wait = |full: f64, window: i64| ((full - 1.0) * window as f64 / 1000.0).ceil().max(1.0) as u64;
-        match (used > 1.0, written > 1.0) {
-            (true, _) => Err(wait(used, WINDOW_MS)),
-            (_, true) => Err(wait(written, WRITE_WINDOW_MS)),
-            _ => Ok(used.max(written)),
+        let exceeded = |used: f64, window: i64, writes: bool| {
+            let wait = ((used - 1.0) * window as f64 / 1000.0).ceil().max(1.0) as u64;
+            Err(Exceeded { wait, used, writes })
+        };
+        match (used > 1.0, writes && written > 1.0) {
+            (true, _) => exceeded(used, WINDOW_MS, false),
+            (_, true) => exceeded(written, WRITE_WINDOW_MS, true),
+            _ => Ok(if writes { used.max(written) } else { used }),
         }
     }
 }

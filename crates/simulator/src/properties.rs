@@ -65,6 +65,12 @@ properties! {
         OnPremisesProvisioningErrors = "onPremisesProvisioningErrors" array 1, SignInActivity = "signInActivity", IsResourceAccount = "isResourceAccount",
         ShowInAddressList = "showInAddressList", SecurityIdentifier = "securityIdentifier", EmployeeLeaveDateTime = "employeeLeaveDateTime",
         PasswordPolicies = "passwordPolicies", AgeGroup = "ageGroup", PreferredDataLocation = "preferredDataLocation", BadgeNumber = "badgeNumber", Manager = "manager",
+        // Documented, and null for everybody here.
+        AboutMe = "aboutMe", Birthday = "birthday", ConsentProvidedForMinor = "consentProvidedForMinor", DeviceEnrollmentLimit = "deviceEnrollmentLimit", HireDate = "hireDate",
+        IdentityParentId = "identityParentId", Interests = "interests" array 1, IsManagementRestricted = "isManagementRestricted",
+        LegalAgeGroupClassification = "legalAgeGroupClassification", MySite = "mySite", PasswordProfile = "passwordProfile", PastProjects = "pastProjects" array 1,
+        PreferredName = "preferredName", Responsibilities = "responsibilities" array 1, Schools = "schools" array 1,
+        ServiceProvisioningErrors = "serviceProvisioningErrors" array 1, Skills = "skills" array 1,
     }
 }
 
@@ -80,6 +86,13 @@ properties! {
         ResourceBehaviorOptions = "resourceBehaviorOptions" array 1, ResourceProvisioningOptions = "resourceProvisioningOptions" array 1, SecurityEnabled = "securityEnabled",
         SecurityIdentifier = "securityIdentifier", Theme = "theme", UniqueName = "uniqueName", Visibility = "visibility", OnPremisesProvisioningErrors = "onPremisesProvisioningErrors" array 1,
         AssignedLicenses = "assignedLicenses" array 1, Members = "members", Owners = "owners",
+        // Documented, and null for every group here.
+        AccessType = "accessType", AllowExternalSenders = "allowExternalSenders", AssignedLabels = "assignedLabels" array 1, AutoSubscribeNewMembers = "autoSubscribeNewMembers",
+        HasMembersWithLicenseErrors = "hasMembersWithLicenseErrors", HideFromAddressLists = "hideFromAddressLists", HideFromOutlookClients = "hideFromOutlookClients",
+        InfoCatalogs = "infoCatalogs" array 1, IsArchived = "isArchived", IsFavorite = "isFavorite", IsManagementRestricted = "isManagementRestricted",
+        IsSubscribedByMail = "isSubscribedByMail", LicenseProcessingState = "licenseProcessingState", OnPremisesExtensionAttributes = "onPremisesExtensionAttributes",
+        OrganizationId = "organizationId", ServiceProvisioningErrors = "serviceProvisioningErrors" array 1, UnseenConversationsCount = "unseenConversationsCount",
+        UnseenCount = "unseenCount", UnseenMessagesCount = "unseenMessagesCount", WelcomeMessageEnabled = "welcomeMessageEnabled",
     }
 }
 
@@ -108,9 +121,19 @@ pub const USER_DEFAULT: u128 = mask_of(&[
     UserProp::BusinessPhones,
 ]);
 
+/// What an application that may read only the basics of users sees of them; the others are left out, and cannot be selected.
+pub const USER_BASIC: u128 = mask_of(&[
+    UserProp::Id,
+    UserProp::DisplayName,
+    UserProp::GivenName,
+    UserProp::Surname,
+    UserProp::UserPrincipalName,
+    UserProp::Mail,
+]);
+
 /// What a group shows without `$select`: nearly everything that is not a relationship.
-pub const GROUP_DEFAULT: u128 = ((1 << GroupProp::ALL.len()) - 1)
-    & !(GroupProp::Members.bit() | GroupProp::Owners.bit() | GroupProp::AssignedLicenses.bit() | GroupProp::UniqueName.bit());
+pub const GROUP_DEFAULT: u128 =
+    ((1 << GroupProp::Members as u8) - 1) & !(GroupProp::AssignedLicenses.bit() | GroupProp::UniqueName.bit());
 
 /// User properties that live outside the directory: in a list they answer 501 (contract section b).
 pub const NOT_IN_LISTS: &[&str] = &[

@@ -207,7 +207,8 @@ where
 fn answer(sim: &Sim, method: &str, path: &str, query: &str, headers: &HeaderMap, body: &[u8]) -> (Reply, Option<Wire>) {
     let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
     let authorization = header("authorization");
-    if path == "/v1.0" || path.starts_with("/v1.0/") {
+    let client_request_id = header("client-request-id").unwrap_or_default();
+    if graph::versioned(path).is_some() {
         let ask = graph::Ask {
             method,
             path,
@@ -215,7 +216,7 @@ fn answer(sim: &Sim, method: &str, path: &str, query: &str, headers: &HeaderMap,
             authorization,
             eventual: header("consistencylevel").is_some_and(|c| c.eq_ignore_ascii_case("eventual")),
             minimal: header("prefer").is_some_and(|p| p.contains("return=minimal")),
-            client_request_id: header("client-request-id").unwrap_or_default(),
+            client_request_id,
             body,
             in_batch: false,
         };
@@ -226,31 +227,20 @@ fn answer(sim: &Sim, method: &str, path: &str, query: &str, headers: &HeaderMap,
         return (control::answer(sim, method, path, body), None);
     }
     if let Some(name) = identity::tenant_of(path) {
+        let ask = identity::Ask { method, path, authorization, client_request_id, body };
         let mut wire = None;
         if let Some(tenant) = sim.find_tenant(name) {
             for verdict in sim.judge(tenant, method, path, query) {
                 match verdict {
-                    Verdict::Fail(f) => {
-                        let body = serde_json::json!({"error": "temporarily_unavailable", "error_description": format!("AADSTS90033: A transient error has occurred. Please try again. {}", f.message), "error_codes": [90033]});
-                        let mut reply = Reply::plain(f.status, &body);
-                        reply.headers = f.headers;
-                        sim.stats.count("token", 0, f.status);
-                        return (reply, None);
-                    }
+                    Verdict::Fail(fault) => return (identity::failed(sim, &ask, &fault), None),
                     Verdict::Wire(w) => wire = Some(w),
                     Verdict::EmptyPage | Verdict::Expired(_) => {}
                 }
             }
         }
-        return (identity::answer(sim, &identity::Ask { method, path, authorization, body }), wire);
+        return (identity::answer(sim, &ask), wire);
     }
-    (
-        Reply::plain(
-            404,
-            &serde_json::json!({"error": "nothing is here: Graph is under /v1.0, sign-in under /{tenant}/oauth2/v2.0/token, the control API under /_sim"}),
-        ),
-        None,
-    )
+    (graph::nowhere(sim, client_request_id), None)
 }
 
 /// `/_sim/tenants/{id}/state`, piece by piece.
@@ -272,19 +262,21 @@ fn broken() -> std::io::Error {
     std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the connection is closed because a fault says so")
 }
 
+/// A body that ends in the error after this much of it.
+fn broken_after(first: Bytes) -> Body {
+    // The pause before each piece lets what went before, the headers too, reach the wire before the connection goes.
+    Body::from_stream(stream::iter([Ok(first), Err(broken())]).then(|piece| async move {
+        tokio::task::yield_now().await;
+        piece
+    }))
+}
+
 fn respond(sim: &Sim, mut reply: Reply, wire: Option<Wire>) -> Result<Response<Body>, Closed> {
     let whole = std::mem::take(&mut reply.body);
     let body = match wire {
         Some(Wire::Reset(Moment::BeforeHeaders)) => return Err(Closed),
-        Some(Wire::Reset(Moment::AfterHeaders)) => Body::from_stream(stream::iter([Err::<Bytes, _>(broken())])),
-        Some(Wire::Reset(Moment::MidBody)) => {
-            let half = Bytes::from(whole).slice(..).split_to_half();
-            // The pause between the halves lets the first reach the wire before the connection goes.
-            Body::from_stream(stream::iter([Ok(half), Err(broken())]).then(|piece| async move {
-                tokio::task::yield_now().await;
-                piece
-            }))
-        }
+        Some(Wire::Reset(Moment::AfterHeaders)) => broken_after(Bytes::new()),
+        Some(Wire::Reset(Moment::MidBody)) => broken_after(Bytes::from(whole).split_to_half()),
         Some(Wire::Slow(chunk, ms)) => {
             let pieces: Vec<Bytes> = whole.chunks(chunk).map(Bytes::copy_from_slice).collect();
             Body::from_stream(stream::iter(pieces).then(move |piece| async move {

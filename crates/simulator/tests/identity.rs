@@ -2,6 +2,7 @@
 
 mod support;
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 use support::{World, read, small};
 
@@ -36,6 +37,11 @@ async fn http_basic_carries_the_credentials_too() {
     let request =
         world.http.post(format!("{}/{}/oauth2/v2.0/token", world.url, world.id())).basic_auth(id, Some(secret)).form(&form);
     assert_eq!(read(request).await.status, 200);
+    let basic = base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}"));
+    for scheme in ["Basic", "basic", "BASIC"] {
+        let request = world.http.post(format!("{}/{}/oauth2/v2.0/token", world.url, world.id()));
+        assert_eq!(read(request.header("authorization", format!("{scheme} {basic}")).form(&form)).await.status, 200, "{scheme}");
+    }
 }
 
 #[tokio::test]
@@ -154,4 +160,113 @@ async fn sign_in_activity_needs_its_permission_and_a_plan() {
         Some(true)
     );
     assert_ne!(world.get("/v1.0/organization").await.json()["value"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_scope_is_taken_as_each_of_microsofts_libraries_sends_it() {
+    let world = World::start(small()).await;
+    let with = |scope: &str| {
+        let mut form: Vec<_> = world.form().into_iter().filter(|(n, _)| *n != "scope").collect();
+        form.push(("scope", scope.to_owned()));
+        form
+    };
+    for scope in [
+        "https://graph.microsoft.com/.default openid offline_access profile",
+        "openid profile offline_access https://graph.microsoft.com/.default",
+        "email https://graph.microsoft.com/.default ",
+        "https://Graph.Microsoft.COM/.default",
+        "00000003-0000-0000-c000-000000000000/.default",
+    ] {
+        let answer = world.ask_token(world.id(), &with(scope)).await;
+        assert_eq!(answer.status, 200, "{scope}: {}", answer.text);
+        let token = answer.json()["access_token"].as_str().expect("a token").to_owned();
+        let request = world.http.get(world.full_url("/v1.0/organization")).bearer_auth(token);
+        assert_eq!(read(request).await.status, 200, "{scope}");
+    }
+    for scope in [
+        "",
+        "openid profile",
+        "https://graph.microsoft.com/.default https://graph.microsoft.com/.default",
+        "https://graph.microsoft.com/.default User.Read",
+        "https://graph.microsoft.com/User.Read",
+        "https://vault.azure.net/.default",
+    ] {
+        assert_eq!(number(&world.ask_token(world.id(), &with(scope)).await), 70_011, "{scope}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_can_be_traced_and_a_fault_words_it() {
+    let world = World::start(small()).await;
+    let id = "33333333-2222-4333-8444-555555555555";
+    let ask = |form: Vec<(&'static str, String)>| {
+        let url = format!("{}/{}/oauth2/v2.0/token", world.url, world.id());
+        read(world.http.post(url).header("client-request-id", id).form(&form))
+    };
+    assert_eq!(ask(world.form()).await.header("client-request-id"), id);
+    let refused = ask(vec![]).await;
+    assert_eq!((refused.header("client-request-id"), refused.json()["correlation_id"].as_str()), (id, Some(id)));
+
+    let arm = |action: Value| json!({"path": "*/oauth2/v2.0/token", "times": 1, "action": action});
+    world
+        .fault(arm(
+            json!({"do": "status", "status": 400, "code": "invalid_grant", "message": "AADSTS53003: Access has been blocked."}),
+        ))
+        .await;
+    let blocked = ask(world.form()).await;
+    assert_eq!((blocked.status, blocked.json()["error"].as_str(), number(&blocked)), (400, Some("invalid_grant"), 53_003));
+    let text = blocked.json()["error_description"].as_str().expect("a description").to_owned();
+    assert!(text.starts_with("AADSTS53003: Access has been blocked.\r\nTrace ID: ") && text.contains(id), "{text}");
+    assert!(blocked.json()["trace_id"].as_str().is_some_and(|t| !t.is_empty()));
+    world.fault(arm(json!({"do": "status", "status": 503, "retry_after": 4}))).await;
+    let busy = ask(world.form()).await;
+    assert_eq!((busy.status, busy.json()["error"].as_str(), number(&busy)), (503, Some("temporarily_unavailable"), 90_033));
+    assert_eq!((busy.header("retry-after"), busy.json()["correlation_id"].as_str()), ("4", Some(id)));
+    let get = read(world.http.get(format!("{}/{}/oauth2/v2.0/token", world.url, world.id()))).await;
+    assert_eq!((get.status, get.header("allow")), (405, "POST"));
+}
+
+#[tokio::test]
+async fn the_least_permission_of_each_question_is_enough_for_it_alone() {
+    let mut world = World::start(small()).await;
+    let user = world.get("/v1.0/users?$top=1").await.json()["value"][0]["id"].as_str().expect("id").to_owned();
+    let group = world.get("/v1.0/groups?$top=1").await.json()["value"][0]["id"].as_str().expect("id").to_owned();
+    let mut before =
+        vec!["User.Read.All", "GroupMember.Read.All", "Organization.Read.All", "AuditLog.Read.All", "Application.Read.All"];
+    for (permission, opened, closed) in [
+        (
+            "User.ReadBasic.All",
+            vec!["users".to_owned(), format!("users/{user}"), "users?$select=id,mail".to_owned()],
+            vec![
+                "users/delta".to_owned(),
+                "users?$select=department".to_owned(),
+                "users?$expand=manager".to_owned(),
+                "groups".to_owned(),
+            ],
+        ),
+        (
+            "Group.ReadBasic.All",
+            vec!["groups".to_owned(), "groups/delta".to_owned(), format!("users/{user}/memberOf")],
+            vec![format!("groups/{group}/members"), "users".to_owned()],
+        ),
+        (
+            "GroupMember.ReadBasic.All",
+            vec![
+                format!("groups/{group}/members"),
+                format!("groups/{group}/transitiveMembers"),
+                format!("users/{user}/memberOf"),
+            ],
+            vec!["groups".to_owned(), format!("users/{user}/transitiveMemberOf")],
+        ),
+    ] {
+        world.control("POST", "consent", json!({"grant": [permission], "revoke": before})).await;
+        world.sign_in().await;
+        before = vec![permission];
+        for path in opened {
+            assert_eq!(world.get(&format!("/v1.0/{path}")).await.status, 200, "{permission}: {path}");
+        }
+        for path in closed {
+            assert_eq!(world.get(&format!("/v1.0/{path}")).await.code(), "Authorization_RequestDenied", "{permission}: {path}");
+        }
+    }
 }

@@ -60,7 +60,7 @@ impl Call<'_> {
             }
         };
         let what = if users { "users" } else { "groups" };
-        let mut out = self.context(what);
+        let mut out = self.context(what, false);
         out.extend_from_slice(b",\"value\":[");
         let mut next = if latest {
             Round { delta_link: true, initial: false, since: round.until, until: 0, ..round }
@@ -92,7 +92,7 @@ impl Call<'_> {
     }
 
     fn delta_ids(&self, state: &crate::tenant::State, users: bool) -> Result<Vec<u32>, Fault> {
-        let Some(filter) = filter(&self.query)? else { return Ok(vec![]) };
+        let Some(filter) = filter(&self.query, if users { Type::User } else { Type::Group })? else { return Ok(vec![]) };
         let ids = filter
             .ids()
             .ok_or_else(|| Fault::unsupported("Delta queries can only be filtered by id: id eq '…' or id eq '…'."))?;

@@ -1,6 +1,12 @@
 //! `$filter`: the subset directories are asked with, parsed and applied. What it does not know is refused, never ignored.
 
+use std::cmp::Ordering;
+
 use serde_json::Value;
+
+use super::query::Type;
+use crate::clock::read_time;
+use crate::properties::{GroupProp, UserProp};
 
 /// A condition.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +29,31 @@ pub enum Filter {
     Ends(String, String),
     /// `property/any(x:x eq value)`.
     Any(String, Value),
+    /// `property/any(x:startswith(x,'…'))`.
+    AnyStarts(String, String),
+    /// `property/any(x:endswith(x,'…'))`.
+    AnyEnds(String, String),
+    /// A time is before, at or after another, in milliseconds since 1970; whether being at it is enough.
+    Time(String, Ordering, bool, i64),
+}
+
+/// What the values of a property are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Truth,
+    Texts,
+    Time,
+}
+
+/// What the values of a property that can be filtered by are.
+fn form(name: &str) -> Form {
+    match name {
+        "accountEnabled" | "onPremisesSyncEnabled" | "securityEnabled" | "mailEnabled" => Form::Truth,
+        "groupTypes" | "proxyAddresses" | "otherMails" => Form::Texts,
+        "createdDateTime" => Form::Time,
+        _ => Form::Text,
+    }
 }
 
 /// Properties that can be filtered by.
@@ -49,21 +80,22 @@ const FILTERABLE: &[&str] = &[
     "proxyAddresses",
     "otherMails",
     "usageLocation",
+    "createdDateTime",
 ];
 
 impl Filter {
-    /// Reads a `$filter`.
+    /// Reads a `$filter` of users, groups or both.
     ///
     /// # Errors
     /// A sentence as Graph words it.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str, kind: Type) -> Result<Self, String> {
         let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0 };
         if parser.tokens.len() > MAX_TOKENS {
             return Err("The filter clause is too long.".to_owned());
         }
         let filter = parser.or()?;
         match parser.peek() {
-            None => Ok(filter),
+            None => filter.fits(kind).map(|()| filter),
             Some(_) => Err("Invalid filter clause".to_owned()),
         }
     }
@@ -73,9 +105,9 @@ impl Filter {
     pub fn is_advanced(&self) -> bool {
         match self {
             Self::And(a, b) | Self::Or(a, b) => a.is_advanced() || b.is_advanced(),
-            Self::Not(_) | Self::Ne(..) | Self::Ends(..) => true,
+            Self::Not(_) | Self::Ne(..) | Self::Ends(..) | Self::AnyEnds(..) => true,
             Self::Eq(_, value) => value.is_null(),
-            Self::In(..) | Self::Starts(..) | Self::Any(..) => false,
+            Self::In(..) | Self::Starts(..) | Self::Any(..) | Self::AnyStarts(..) | Self::Time(..) => false,
         }
     }
 
@@ -92,7 +124,48 @@ impl Filter {
             Self::In(name, wanted) => wanted.iter().any(|w| same(&value(name), w)),
             Self::Starts(name, start) => text(name).is_some_and(|t| t.starts_with(start)),
             Self::Ends(name, end) => text(name).is_some_and(|t| t.ends_with(end)),
-            Self::Any(name, wanted) => value(name).as_array().is_some_and(|a| a.iter().any(|v| same(v, wanted))),
+            Self::Any(name, wanted) => any(&value(name), &|v| same(v, wanted)),
+            Self::AnyStarts(name, start) => {
+                any(&value(name), &|v| v.as_str().is_some_and(|t| t.to_lowercase().starts_with(start)))
+            }
+            Self::AnyEnds(name, end) => any(&value(name), &|v| v.as_str().is_some_and(|t| t.to_lowercase().ends_with(end))),
+            Self::Time(name, wanted, or_equal, at) => {
+                let order = value(name).as_str().and_then(read_time).map(|t| t.cmp(at));
+                order.is_some_and(|o| o == *wanted || (*or_equal && o == Ordering::Equal))
+            }
+        }
+    }
+
+    /// Refuses a property that the objects do not have, and a value or function that does not go with it: it could only answer with nobody.
+    fn fits(&self, kind: Type) -> Result<(), String> {
+        let goes = |name: &str, right: bool| {
+            let (user, group) = (UserProp::find(name).is_some(), GroupProp::find(name).is_some());
+            let there = match kind {
+                Type::User => user,
+                Type::Group => group,
+                Type::Any => user || group,
+            };
+            if there && right { Ok(()) } else { Err(unfit(name)) }
+        };
+        let value = |name: &str, value: &Value| {
+            value.is_null() && form(name) != Form::Texts
+                || match form(name) {
+                    Form::Text => value.is_string(),
+                    Form::Truth => value.is_boolean(),
+                    Form::Texts | Form::Time => false,
+                }
+        };
+        match self {
+            Self::And(a, b) | Self::Or(a, b) => a.fits(kind).and_then(|()| b.fits(kind)),
+            Self::Not(a) => a.fits(kind),
+            Self::Eq(name, v) | Self::Ne(name, v) => goes(name, value(name, v)),
+            Self::In(name, all) => goes(name, all.iter().all(|v| value(name, v))),
+            Self::Starts(name, _) => goes(name, form(name) == Form::Text),
+            Self::Ends(name, _) => goes(name, matches!(name.as_str(), "mail" | "userPrincipalName")),
+            Self::Any(name, v) => goes(name, form(name) == Form::Texts && v.is_string()),
+            Self::AnyStarts(name, _) => goes(name, form(name) == Form::Texts),
+            Self::AnyEnds(name, _) => goes(name, matches!(name.as_str(), "otherMails" | "proxyAddresses")),
+            Self::Time(name, ..) => goes(name, form(name) == Form::Time),
         }
     }
 
@@ -116,6 +189,10 @@ fn same(a: &Value, b: &Value) -> bool {
         (Some(a), Some(b)) => a.to_lowercase() == b.to_lowercase(),
         _ => a == b,
     }
+}
+
+fn any(values: &Value, fits: &dyn Fn(&Value) -> bool) -> bool {
+    values.as_array().is_some_and(|a| a.iter().any(fits))
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -148,8 +225,10 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
                 out.push(Token::Text(value));
             }
             c => {
+                // A time holds colons, and is the only word that begins with a digit and does.
+                let ends = if c.is_ascii_digit() { " (),'" } else { " (),:'" };
                 let mut word = String::from(c);
-                while let Some(c) = chars.next_if(|c| !" (),:'".contains(*c)) {
+                while let Some(c) = chars.next_if(|c| !ends.contains(*c)) {
                     word.push(c);
                 }
                 out.push(Token::Word(word));
@@ -236,37 +315,31 @@ impl Parser {
         Ok(word)
     }
 
-    fn property(&mut self) -> Result<String, String> {
-        let name = self.name()?;
-        known(&name)
-    }
-
     fn comparison(&mut self) -> Result<Filter, String> {
-        for ends in [false, true] {
-            if self.word(if ends { "endswith" } else { "startswith" }) {
-                self.sign('(')?;
-                let name = self.property()?;
-                self.sign(',')?;
-                let Value::String(text) = self.literal()? else { return Err("Invalid filter clause".to_owned()) };
-                self.sign(')')?;
-                let text = text.to_lowercase();
-                return Ok(if ends { Filter::Ends(name, text) } else { Filter::Starts(name, text) });
-            }
+        if let Some((ends, name, text)) = self.function()? {
+            let name = known(&name)?;
+            return Ok(if ends { Filter::Ends(name, text) } else { Filter::Starts(name, text) });
         }
         let name = self.name()?;
-        if let Some(collection) = name.strip_suffix("/any") {
+        if let Some((collection, _)) = name.rsplit_once('/').filter(|(_, any)| any.eq_ignore_ascii_case("any")) {
             let collection = known(collection)?;
             self.sign('(')?;
             let variable = self.name()?;
             self.sign(':')?;
-            if self.name()? != variable || !self.word("eq") {
-                return Err("Invalid filter clause".to_owned());
-            }
-            let value = self.literal()?;
+            let filter = match self.function()? {
+                Some((_, of, _)) if of != variable => return Err("Invalid filter clause".to_owned()),
+                Some((true, _, text)) => Filter::AnyEnds(collection, text),
+                Some((false, _, text)) => Filter::AnyStarts(collection, text),
+                None if self.name()? == variable && self.word("eq") => Filter::Any(collection, self.literal()?),
+                None => return Err("Invalid filter clause".to_owned()),
+            };
             self.sign(')')?;
-            return Ok(Filter::Any(collection, value));
+            return Ok(filter);
         }
         let name = known(&name)?;
+        if form(&name) == Form::Time {
+            return self.time(name);
+        }
         if self.word("eq") {
             return Ok(Filter::Eq(name, self.literal()?));
         }
@@ -283,7 +356,42 @@ impl Parser {
             self.sign(')')?;
             return Ok(Filter::In(name, values));
         }
-        Err(format!("Unsupported or invalid query filter clause specified for property '{name}' of resource 'DirectoryObject'."))
+        Err(unfit(&name))
+    }
+
+    /// `startswith(name,'…')` or `endswith(name,'…')`: whether it is the latter, the name, and the text in lower case.
+    fn function(&mut self) -> Result<Option<(bool, String, String)>, String> {
+        let ends = self.word("endswith");
+        if !ends && !self.word("startswith") {
+            return Ok(None);
+        }
+        self.sign('(')?;
+        let name = self.name()?;
+        self.sign(',')?;
+        let Value::String(text) = self.literal()? else { return Err("Invalid filter clause".to_owned()) };
+        self.sign(')')?;
+        Ok(Some((ends, name, text.to_lowercase())))
+    }
+
+    fn time(&mut self, name: String) -> Result<Filter, String> {
+        let (order, or_equal, not) = match self.name()?.to_lowercase().as_str() {
+            "eq" => (Ordering::Equal, false, false),
+            "ne" => (Ordering::Equal, false, true),
+            "ge" => (Ordering::Greater, true, false),
+            "gt" => (Ordering::Greater, false, false),
+            "le" => (Ordering::Less, true, false),
+            "lt" => (Ordering::Less, false, false),
+            _ => return Err(unfit(&name)),
+        };
+        if order == Ordering::Equal && self.word("null") {
+            return Ok(if not { Filter::Ne(name, Value::Null) } else { Filter::Eq(name, Value::Null) });
+        }
+        let Some(at) = self.peek().and_then(|t| if let Token::Word(w) = t { read_time(w) } else { None }) else {
+            return Err(unfit(&name));
+        };
+        self.at += 1;
+        let filter = Filter::Time(name, order, or_equal, at);
+        Ok(if not { Filter::Not(Box::new(filter)) } else { filter })
     }
 
     fn literal(&mut self) -> Result<Value, String> {
@@ -302,10 +410,12 @@ impl Parser {
 fn known(name: &str) -> Result<String, String> {
     match FILTERABLE.iter().find(|f| f.eq_ignore_ascii_case(name)) {
         Some(f) => Ok((*f).to_owned()),
-        None => Err(format!(
-            "Unsupported or invalid query filter clause specified for property '{name}' of resource 'DirectoryObject'."
-        )),
+        None => Err(unfit(name)),
     }
+}
+
+fn unfit(name: &str) -> String {
+    format!("Unsupported or invalid query filter clause specified for property '{name}' of resource 'DirectoryObject'.")
 }
 
 #[cfg(test)]
@@ -318,6 +428,7 @@ mod tests {
             "displayName" => json!("Ada O'Neil"),
             "accountEnabled" => json!(true),
             "proxyAddresses" => json!(["SMTP:ada@x.example"]),
+            "createdDateTime" => json!("2021-03-04T05:06:07Z"),
             _ => Value::Null,
         }
     }
@@ -331,19 +442,32 @@ mod tests {
             ("not(accountEnabled eq true) or mail eq null", true),
             ("mail ne null", false),
             ("proxyAddresses/any(p:p eq 'smtp:ada@x.example')", true),
+            ("proxyAddresses/Any(a:startsWith(a,'SMTP:ada'))", true),
+            ("otherMails/any(a:endswith(a,'.example'))", false),
+            ("createdDateTime ge 2021-03-04T05:06:07Z and createdDateTime lt 2021-03-05", true),
+            ("createdDateTime gt 2021-03-04T07:06:07+02:00 or createdDateTime ne 2021-03-04T05:06:07.000Z", false),
         ] {
-            assert_eq!(Filter::parse(text).map(|f| f.holds(&ada)), Ok(holds), "{text}");
+            assert_eq!(Filter::parse(text, Type::User).map(|f| f.holds(&ada)), Ok(holds), "{text}");
         }
         for text in [
             "",
             "displayName",
             "aboutMe eq 'x'",
             "displayName gt 'a'",
+            "accountEnabled eq 'true'",
+            "displayName eq true",
+            "securityEnabled eq true",
+            "proxyAddresses eq 'a'",
+            "displayName/any(d:d eq 'a')",
+            "proxyAddresses/any(p:startswith(q,'a'))",
+            "endswith(displayName,'a')",
+            "createdDateTime ge '2021-03-04'",
+            "createdDateTime ge 2021-13-04",
             "(displayName eq 'a'",
             "displayName eq 'a",
             "displayName eq 'a' displayName",
         ] {
-            assert!(Filter::parse(text).is_err(), "{text}");
+            assert!(Filter::parse(text, Type::User).is_err(), "{text}");
         }
     }
 }

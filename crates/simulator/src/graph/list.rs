@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::filter::Filter;
-use super::query::{Place, Select, Type, filter, select};
+use super::query::{Place, Select, Type, filter, option_name, select};
+use super::route::Links;
+use super::search::Search;
 use super::{Call, read::put_object};
 use crate::directory::Unset;
 use crate::properties::UserProp;
 use crate::reply::{Fault, Reply};
-use crate::seed::put_guid;
 use crate::tenant::{Life, Object, State};
 use crate::token::{open, seal};
 
@@ -23,53 +24,79 @@ const LIST_TOKEN: u64 = 0x6c69_7374;
 /// Calls back with objects from a cursor on, and the cursor behind each, until told to stop.
 type Scan<'s> = &'s dyn Fn(u64, &mut dyn FnMut(Object, u64) -> bool);
 
+/// A collection: what is in it, its context, and whether a cast narrowed it.
+#[derive(Clone, Copy)]
+struct Collection<'a> {
+    kind: Type,
+    context: &'a str,
+    cast: bool,
+}
+
 /// What is asked of a collection, checked.
 struct Wanted {
     select: Select,
     filter: Option<Filter>,
-    search: Vec<(Option<String>, String)>,
+    search: Option<Search>,
     order: Option<(String, bool)>,
     top: u64,
     cursor: u64,
     first_page: bool,
     count: bool,
-    expand_manager: bool,
+    expand: Option<Select>,
 }
 
 impl Call<'_> {
     pub(super) fn list_users(&self) -> Result<Reply, Fault> {
         let state = self.tenant.read();
-        let total = self.tenant.users + state.created_users;
-        self.list(&state, Type::User, "users", &|from, each| {
-            for u in from as u32..total {
-                if state.user_life(u) == Life::Live && !each(Object::User(u), u64::from(u) + 1) {
-                    return;
-                }
-            }
-        })
+        self.list(&state, collection(Type::User), &|from, each| self.users_from(&state, from, each))
     }
 
     pub(super) fn list_groups(&self) -> Result<Reply, Fault> {
         let state = self.tenant.read();
-        let total = self.tenant.groups + state.created_groups;
-        self.list(&state, Type::Group, "groups", &|from, each| {
-            for g in from as u32..total {
-                if state.group_life(g) == Life::Live && !each(Object::Group(g), u64::from(g) + 1) {
-                    return;
-                }
-            }
-        })
+        self.list(&state, collection(Type::Group), &|from, each| self.groups_from(&state, from, each))
     }
 
-    pub(super) fn list_members(&self, group: &str, transitive: bool, kind: Type) -> Result<Reply, Fault> {
+    pub(super) fn count(&self, users: bool) -> Result<Reply, Fault> {
         let state = self.tenant.read();
-        let group = self.live_group(&state, group)?;
-        let context = if kind == Type::User { "users" } else { "directoryObjects" };
-        if transitive {
-            let all = self.transitive_members(&state, group);
-            return self.list(&state, kind, context, &|from, each| walk(&all, from, each));
+        if users {
+            self.count_of(&state, Type::User, &|from, each| self.users_from(&state, from, each))
+        } else {
+            self.count_of(&state, Type::Group, &|from, each| self.groups_from(&state, from, each))
         }
-        self.list(&state, kind, context, &|from, each| self.tenant.members_from(&state, group, from, each))
+    }
+
+    fn users_from(&self, state: &State, from: u64, each: &mut dyn FnMut(Object, u64) -> bool) {
+        for u in from as u32..self.tenant.users + state.created_users {
+            if state.user_life(u) == Life::Live && !each(Object::User(u), u64::from(u) + 1) {
+                return;
+            }
+        }
+    }
+
+    fn groups_from(&self, state: &State, from: u64, each: &mut dyn FnMut(Object, u64) -> bool) {
+        for g in from as u32..self.tenant.groups + state.created_groups {
+            if state.group_life(g) == Life::Live && !each(Object::Group(g), u64::from(g) + 1) {
+                return;
+            }
+        }
+    }
+
+    /// The objects at the other end of links, listed or counted.
+    fn linked(&self, state: &State, links: &Links, scan: Scan<'_>) -> Result<Reply, Fault> {
+        if links.count {
+            return self.count_of(state, links.kind, scan);
+        }
+        self.list(state, Collection { cast: links.kind != Type::Any, ..collection(links.kind) }, scan)
+    }
+
+    pub(super) fn list_members(&self, links: &Links) -> Result<Reply, Fault> {
+        let state = self.tenant.read();
+        let group = self.live_group(&state, &links.key)?;
+        if links.transitive {
+            let all = self.transitive_members(&state, group);
+            return self.linked(&state, links, &|from, each| walk(&all, from, each));
+        }
+        self.linked(&state, links, &|from, each| self.tenant.members_from(&state, group, from, each))
     }
 
     fn transitive_members(&self, state: &State, group: u32) -> Vec<Object> {
@@ -87,16 +114,20 @@ impl Call<'_> {
         all.into_iter().collect()
     }
 
-    pub(super) fn list_member_of(&self, user: &str, transitive: bool) -> Result<Reply, Fault> {
+    pub(super) fn list_member_of(&self, links: &Links) -> Result<Reply, Fault> {
         let state = self.tenant.read();
-        let user = self.live_user(&state, user)?;
-        let mut found: BTreeSet<u32> = self.tenant.groups_of(&state, Object::User(user)).into_iter().collect();
-        let mut open: Vec<u32> = if transitive { found.iter().copied().collect() } else { vec![] };
+        let member = if links.of == Type::Group {
+            Object::Group(self.live_group(&state, &links.key)?)
+        } else {
+            Object::User(self.live_user(&state, &links.key)?)
+        };
+        let mut found: BTreeSet<u32> = self.tenant.groups_of(&state, member).into_iter().collect();
+        let mut open: Vec<u32> = if links.transitive { found.iter().copied().collect() } else { vec![] };
         while let Some(g) = open.pop() {
             open.extend(self.tenant.groups_of(&state, Object::Group(g)).into_iter().filter(|p| found.insert(*p)));
         }
         let all: Vec<Object> = found.into_iter().map(Object::Group).collect();
-        self.list(&state, Type::Any, "directoryObjects", &|from, each| walk(&all, from, each))
+        self.linked(&state, links, &|from, each| walk(&all, from, each))
     }
 
     pub(super) fn list_deleted(&self, kind: Type) -> Result<Reply, Fault> {
@@ -107,73 +138,44 @@ impl Call<'_> {
             Type::User | Type::Any => state.users.iter().filter(|(_, c)| gone(c.life)).map(|(u, _)| Object::User(*u)).collect(),
         };
         all.sort_unstable();
-        self.list(&state, kind, if kind == Type::Group { "groups" } else { "users" }, &|from, each| walk(&all, from, each))
+        self.list(&state, collection(kind), &|from, each| walk(&all, from, each))
     }
 
-    pub(super) fn count(&self, users: bool) -> Result<Reply, Fault> {
+    fn count_of(&self, state: &State, kind: Type, scan: Scan<'_>) -> Result<Reply, Fault> {
         self.query.only(&["$filter", "$search"])?;
         if !self.ask.eventual {
             return Err(Fault::bad_request("$count is not currently supported."));
         }
-        let state = self.tenant.read();
-        let (filter, search) = (filter(&self.query)?, self.search()?);
+        let (filter, search) = (filter(&self.query, kind)?, self.search(kind)?);
         let mut n = 0u64;
-        let mut one = |o: Object| n += u64::from(self.matches(&state, o, filter.as_ref(), &search));
-        if users {
-            (0..self.tenant.users + state.created_users)
-                .filter(|u| state.user_life(*u) == Life::Live)
-                .for_each(|u| one(Object::User(u)));
-        } else {
-            (0..self.tenant.groups + state.created_groups)
-                .filter(|g| state.group_life(*g) == Life::Live)
-                .for_each(|g| one(Object::Group(g)));
-        }
+        scan(0, &mut |o, _| {
+            n += u64::from(is(o, kind) && self.matches(state, o, filter.as_ref(), search.as_ref()));
+            true
+        });
         Ok(Reply { content_type: Some("text/plain"), ..Reply::json(200, n.to_string().into_bytes()) })
     }
 
-    fn matches(&self, state: &State, object: Object, filter: Option<&Filter>, search: &[(Option<String>, String)]) -> bool {
+    fn matches(&self, state: &State, object: Object, filter: Option<&Filter>, search: Option<&Search>) -> bool {
         let value = |name: &str| self.tenant.value(state, object, name);
-        let contains = |name: &str, part: &str| value(name).as_str().is_some_and(|t| t.to_lowercase().contains(part));
-        filter.is_none_or(|f| f.holds(&value))
-            && search.iter().all(|(property, part)| match property {
-                Some(p) => contains(p, part),
-                None => ["displayName", "mail", "userPrincipalName"].iter().any(|p| contains(p, part)),
-            })
+        filter.is_none_or(|f| f.holds(&value)) && search.is_none_or(|s| s.holds(&value))
     }
 
-    /// `$search="property:text"`, several joined by AND.
-    fn search(&self) -> Result<Vec<(Option<String>, String)>, Fault> {
-        let Some(text) = self.query.get("$search") else { return Ok(vec![]) };
+    fn search(&self, kind: Type) -> Result<Option<Search>, Fault> {
+        let Some(text) = self.query.get("$search") else { return Ok(None) };
         if !self.ask.eventual {
             return Err(Fault::unsupported(
                 "Request with $search query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual'",
             ));
         }
-        let clause = |part: &str| {
-            let inner = part.trim().strip_prefix('"')?.strip_suffix('"')?;
-            match inner.split_once(':') {
-                Some((p, t))
-                    if ["displayName", "mail", "userPrincipalName", "description", "mailNickname", "givenName", "surname"]
-                        .contains(&p) =>
-                {
-                    Some((Some(p.to_owned()), t.to_lowercase()))
-                }
-                Some(_) => None,
-                None => Some((None, inner.to_lowercase())),
-            }
-        };
-        text.split(" AND ")
-            .map(|p| {
-                clause(p).ok_or_else(|| {
-                    Fault::bad_request("Syntax error in the $search clause: write \"property:text\" in quotation marks.")
-                })
-            })
-            .collect()
+        Search::parse(text, kind).map(Some).map_err(Fault::bad_request)
     }
 
-    fn wanted(&self, kind: Type, context: &str) -> Result<Wanted, Fault> {
+    fn wanted(&self, Collection { kind, cast, .. }: Collection<'_>) -> Result<Wanted, Fault> {
         self.query.only(&["$top", "$skiptoken", "$filter", "$search", "$count", "$orderby", "$select", "$expand"])?;
-        let select = select(self.tenant, &self.query, kind, Place::List)?;
+        let mut select = select(self.tenant, &self.query, kind, Place::List)?;
+        if kind == Type::User {
+            select = self.readable(select)?;
+        }
         self.check_sign_in_activity(select.user)?;
         let most = if select.explicit && select.user & UserProp::SignInActivity.bit() != 0 { 500 } else { 999 };
         let top = match self.query.get("$top") {
@@ -183,7 +185,7 @@ impl Call<'_> {
             })?,
         };
         let advanced = self.ask.eventual && self.query.counts();
-        let filter = filter(&self.query)?;
+        let filter = filter(&self.query, kind)?;
         let order = match self.query.get("$orderby") {
             None => None,
             Some(o) => {
@@ -195,23 +197,11 @@ impl Call<'_> {
             }
         };
         let needs = filter.as_ref().is_some_and(Filter::is_advanced) || (filter.is_some() && order.is_some());
-        let cast_with_more = context == "users"
-            && self.ask.path.contains("embers/")
-            && (filter.is_some() || order.is_some() || self.query.get("$select").is_some());
+        let cast_with_more = cast && (filter.is_some() || order.is_some() || self.query.get("$select").is_some());
         if (needs || cast_with_more) && !advanced {
             return Err(Fault::unsupported("Unsupported Query."));
         }
-        let expand_manager = match self.query.get("$expand").map(|e| e.replace(' ', "")) {
-            None => false,
-            Some(e) if kind == Type::User && matches!(e.as_str(), "manager" | "manager($select=id)") => true,
-            Some(e) => {
-                return Err(Fault::new(
-                    400,
-                    "BadRequest",
-                    format!("Parsing OData Select and Expand failed: '{}' cannot be expanded here.", e.replace('"', "'")),
-                ));
-            }
-        };
+        let expand = self.expanded(kind)?;
         let (cursor, first_page) = match self.query.get("$skiptoken") {
             None => (0, true),
             Some(t) => match open(self.tenant.key, t).as_deref() {
@@ -225,20 +215,16 @@ impl Call<'_> {
                 }
             },
         };
-        Ok(Wanted { select, filter, search: self.search()?, order, top, cursor, first_page, count: advanced, expand_manager })
+        Ok(Wanted { select, filter, search: self.search(kind)?, order, top, cursor, first_page, count: advanced, expand })
     }
 
-    fn list(&self, state: &State, kind: Type, context: &str, scan: Scan<'_>) -> Result<Reply, Fault> {
-        let wanted = self.wanted(kind, context)?;
+    fn list(&self, state: &State, collection: Collection<'_>, scan: Scan<'_>) -> Result<Reply, Fault> {
+        let wanted = self.wanted(collection)?;
+        let Collection { kind, context, .. } = collection;
         let fits = |o: Object| {
-            let right = match kind {
-                Type::User => matches!(o, Object::User(_)),
-                Type::Group => matches!(o, Object::Group(_)),
-                Type::Any => true,
-            };
-            right
-                && ((wanted.filter.is_none() && wanted.search.is_empty())
-                    || self.matches(state, o, wanted.filter.as_ref(), &wanted.search))
+            is(o, kind)
+                && ((wanted.filter.is_none() && wanted.search.is_none())
+                    || self.matches(state, o, wanted.filter.as_ref(), wanted.search.as_ref()))
         };
         let mut page: Vec<Object> = vec![];
         let mut next = None;
@@ -284,14 +270,16 @@ impl Call<'_> {
             });
             count = Some(n);
         }
-        let mut out = self.context(context);
+        let mut out = self.context(context, false);
         if wanted.count && wanted.first_page {
             out.extend_from_slice(format!(",\"@odata.count\":{}", count.unwrap_or_default()).as_bytes());
         }
         if let Some(cursor) = next {
-            let kept = self.ask.query.split('&').filter(|p| {
-                !p.is_empty() && !p.to_lowercase().starts_with("$skiptoken") && !p.to_lowercase().starts_with("%24skiptoken")
-            });
+            let kept = self
+                .ask
+                .query
+                .split('&')
+                .filter(|p| !p.is_empty() && option_name(p.split_once('=').map_or(*p, |(name, _)| name)) != "$skiptoken");
             let mut query: Vec<String> = kept.map(str::to_owned).collect();
             query.push(format!("$skiptoken={}", seal(self.tenant.key, &[LIST_TOKEN, cursor])));
             let link = format!("{}{}?{}", self.sim.origin(), self.ask.path, query.join("&"));
@@ -304,18 +292,28 @@ impl Call<'_> {
                 out.push(b',');
             }
             put_object(self.tenant, state, &mut out, object, wanted.select, kind == Type::Any, Unset::Null);
-            if let Object::User(u) = object
-                && wanted.expand_manager
-                && let Some(m) = self.tenant.manager(state, u)
-            {
-                out.pop();
-                out.extend_from_slice(b",\"manager\":{\"@odata.type\":\"#microsoft.graph.user\",\"id\":\"");
-                put_guid(&mut out, self.tenant.id_of(Object::User(m)));
-                out.extend_from_slice(b"\"}}");
-            }
+            self.put_expanded(state, &mut out, object, wanted.expand);
         }
         out.extend_from_slice(b"]}");
         Ok(Reply::json(200, out))
+    }
+}
+
+/// The whole collection of a kind.
+fn collection(kind: Type) -> Collection<'static> {
+    let context = match kind {
+        Type::User => "users",
+        Type::Group => "groups",
+        Type::Any => "directoryObjects",
+    };
+    Collection { kind, context, cast: false }
+}
+
+fn is(object: Object, kind: Type) -> bool {
+    match kind {
+        Type::User => matches!(object, Object::User(_)),
+        Type::Group => matches!(object, Object::Group(_)),
+        Type::Any => true,
     }
 }
 

@@ -7,6 +7,8 @@ mod list;
 mod query;
 mod read;
 mod route;
+mod search;
+mod values;
 mod write;
 
 pub use query::decode;
@@ -21,11 +23,11 @@ use serde_json::{Map, Value};
 
 use crate::directory::Refused;
 use crate::faults::{Form, Verdict};
-use crate::properties::UserProp;
+use crate::properties::{USER_BASIC, UserProp};
 use crate::reply::{Fault, Reply};
 use crate::sim::Sim;
 use crate::tenant::{Life, Object, State, Tenant};
-use query::Query;
+use query::{Query, Select};
 use route::Route;
 
 /// A request, borrowed from the connection or from a batch.
@@ -77,14 +79,32 @@ pub fn answer(sim: &Sim, ask: &Ask<'_>) -> Answer {
     let now = sim.clock.now_ms();
     let request_id = sim.next_request_id();
     let mut wire = None;
-    let reply = match serve(sim, ask, now, &mut wire) {
-        Ok(reply) => reply,
-        Err(fault) => {
-            fault.reply(now, &request_id, if ask.client_request_id.is_empty() { &request_id } else { ask.client_request_id })
-        }
-    };
-    let mut reply = reply;
-    let echo = if ask.client_request_id.is_empty() { request_id.clone() } else { ask.client_request_id.to_owned() };
+    let result = serve(sim, ask, now, &mut wire);
+    Answer { reply: signed(result, now, request_id, ask.client_request_id), wire }
+}
+
+/// The part of a path behind the version, which is written in any case.
+#[must_use]
+pub fn versioned(path: &str) -> Option<&str> {
+    let (version, rest) = path.split_at_checked("/v1.0".len())?;
+    (version.eq_ignore_ascii_case("/v1.0") && (rest.is_empty() || rest.starts_with('/'))).then_some(rest)
+}
+
+/// Answers a path that leads nowhere, `/beta` among them, in Graph's form.
+#[must_use]
+pub fn nowhere(sim: &Sim, client_request_id: &str) -> Reply {
+    let fault = Fault::new(
+        404,
+        "ResourceNotFound",
+        "Nothing is here: Graph is under /v1.0, sign-in under /{tenant}/oauth2/v2.0/token, the control API under /_sim.",
+    );
+    signed(Err(fault), sim.clock.now_ms(), sim.next_request_id(), client_request_id)
+}
+
+/// The answer with the headers that every answer of Graph carries.
+fn signed(result: Result<Reply, Fault>, now: i64, request_id: String, client_request_id: &str) -> Reply {
+    let echo = if client_request_id.is_empty() { request_id.clone() } else { client_request_id.to_owned() };
+    let mut reply = result.unwrap_or_else(|fault| fault.reply(now, &request_id, &echo));
     reply.headers.push(("request-id", request_id));
     reply.headers.push(("client-request-id", echo));
     reply.headers.push((
@@ -92,7 +112,7 @@ pub fn answer(sim: &Sim, ask: &Ask<'_>) -> Answer {
         r#"{"ServerInfo":{"DataCenter":"Simulated","Slice":"E","Ring":"1","ScaleUnit":"000","RoleInstance":"SIM0"}}"#.to_owned(),
     ));
     reply.headers.push(("odata-version", "4.0".to_owned()));
-    Answer { reply, wire }
+    reply
 }
 
 fn serve(sim: &Sim, ask: &Ask<'_>, now: i64, wire: &mut Option<crate::faults::Wire>) -> Result<Reply, Fault> {
@@ -103,7 +123,7 @@ fn serve(sim: &Sim, ask: &Ask<'_>, now: i64, wire: &mut Option<crate::faults::Wi
         match verdict {
             Verdict::Fail(fault) => {
                 sim.stats.count("(fault)", 0, fault.status);
-                return Err(fault);
+                return Err(if fault.status == 429 { throttled_by(tenant, fault, false, 1.0) } else { fault });
             }
             Verdict::EmptyPage => empty_page = true,
             Verdict::Expired(form) => expired = Some(form),
@@ -112,17 +132,21 @@ fn serve(sim: &Sim, ask: &Ask<'_>, now: i64, wire: &mut Option<crate::faults::Wi
     }
     let route = Route::find(ask.method, ask.path)?;
     let query = Query::parse(ask.query);
-    let cost = route.cost(&query);
-    let charge = sim.meters.charge(tenant, cost, route.writes(), sim.options.throttle, now);
-    if let Err(seconds) = charge {
-        sim.stats.count(&route.label(), cost, 429);
-        let scope =
-            format!("Tenant_Application/ReadWrite/{}/{}", crate::seed::guid(tenant.client_id), crate::seed::guid(tenant.id));
-        return Err(Fault::throttled(Some(seconds))
-            .with("x-ms-throttle-scope", scope)
-            .with("x-ms-throttle-information", if route.writes() { "WriteLimitExceeded" } else { "ResourceUnitLimitExceeded" })
-            .with("x-ms-resource-unit", cost.to_string()));
-    }
+    query.check()?;
+    let cost = route.cost(ask.method, &query);
+    // The envelope of a batch is free: its items are charged, and throttled, each.
+    let charge = match route {
+        Route::Batch => Ok(0.0),
+        _ => sim.meters.charge(tenant, cost, route.writes(ask.method), sim.options.throttle, now),
+    };
+    let used = match charge {
+        Ok(used) => used,
+        Err(over) => {
+            sim.stats.count(&route.label(), cost, 429);
+            let fault = Fault::throttled(Some(over.wait)).with("x-ms-resource-unit", cost.to_string());
+            return Err(throttled_by(tenant, fault, over.writes, over.used));
+        }
+    };
     let granted = tenant.read().granted();
     let roles: Vec<String> = signed_in.roles.iter().filter(|r| granted.contains(r)).cloned().collect();
     let allowed = route.permissions();
@@ -138,9 +162,10 @@ fn serve(sim: &Sim, ask: &Ask<'_>, now: i64, wire: &mut Option<crate::faults::Wi
         let call = Call { sim, tenant, ask, query, now, roles: &roles, empty_page, expired };
         call.dispatch(&route)
     };
-    let used = charge.unwrap_or_default();
     let meter = |headers: &mut Vec<(&'static str, String)>| {
-        headers.push(("x-ms-resource-unit", cost.to_string()));
+        if route != Route::Batch {
+            headers.push(("x-ms-resource-unit", cost.to_string()));
+        }
         if used > 0.8 {
             headers.push(("x-ms-throttle-limit-percentage", format!("{used:.2}")));
         }
@@ -159,6 +184,18 @@ fn serve(sim: &Sim, ask: &Ask<'_>, now: i64, wire: &mut Option<crate::faults::Wi
     }
 }
 
+/// A 429 with whose quota it was and how much of it is used: never less than all.
+fn throttled_by(tenant: &Tenant, fault: Fault, writes: bool, used: f64) -> Fault {
+    let kind = if writes { "Write" } else { "ReadWrite" };
+    fault
+        .with(
+            "x-ms-throttle-scope",
+            format!("Tenant_Application/{kind}/{}/{}", crate::seed::guid(tenant.client_id), crate::seed::guid(tenant.id)),
+        )
+        .with("x-ms-throttle-information", if writes { "WriteLimitExceeded" } else { "ResourceUnitLimitExceeded" })
+        .with("x-ms-throttle-limit-percentage", format!("{:.2}", used.clamp(1.0, 1.8)))
+}
+
 impl Call<'_> {
     fn dispatch(&self, route: &Route) -> Result<Reply, Fault> {
         match (self.ask.method, route) {
@@ -169,13 +206,13 @@ impl Call<'_> {
             ("GET", Route::User(id)) => self.read_user(id),
             ("GET", Route::Group(id)) => self.read_group(id),
             ("GET", Route::Manager(id)) => self.read_manager(id),
-            ("GET", Route::MemberOf { user, transitive }) => self.list_member_of(user, *transitive),
-            ("GET", Route::Members { group, transitive, kind }) => self.list_members(group, *transitive, *kind),
+            ("GET", Route::MemberOf(links)) => self.list_member_of(links),
+            ("GET", Route::Members(links)) => self.list_members(links),
             ("GET", Route::LicenseDetails(id)) => self.license_details(id),
             ("GET", Route::DeletedItems(kind)) => self.list_deleted(*kind),
             ("GET", Route::DeletedItem(id)) => self.read_deleted(id),
             ("GET", Route::Organization(id)) => self.organization(id.as_deref()),
-            ("GET", Route::Skus) => self.skus(),
+            ("GET", Route::Skus(id)) => self.skus(id.as_deref()),
             ("GET", Route::AppRoles(id)) => self.app_roles(id),
             ("POST", Route::Users) => self.create_user(),
             ("POST", Route::Groups) => self.create_group(),
@@ -188,8 +225,12 @@ impl Call<'_> {
             ("DELETE", Route::MemberRef { group, member }) => self.remove_member(group, member),
             ("DELETE", Route::DeletedItem(id)) => self.purge(id),
             ("POST", Route::Restore(id)) => self.restore(id),
-            ("POST", Route::Batch) if !self.ask.in_batch => self.batch(),
-            _ => Err(Fault::new(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")),
+            ("POST", Route::Batch) if self.ask.in_batch => {
+                Err(Fault::new(400, "BadRequest", "A batch cannot be a request of a batch."))
+            }
+            ("POST", Route::Batch) => self.batch(),
+            _ => Err(Fault::new(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
+                .with("allow", route.methods())),
         }
     }
 
@@ -197,17 +238,34 @@ impl Call<'_> {
         self.roles.iter().any(|r| r == role)
     }
 
-    /// The beginning of a JSON answer: `{"@odata.context":"…`.
-    fn context(&self, what: &str) -> Vec<u8> {
+    /// Whether the application may read users, but only their basics.
+    fn only_basics(&self) -> bool {
+        self.has(route::USER_BASIC) && !route::USERS.iter().any(|r| self.has(r))
+    }
+
+    /// What is left of the wanted properties of users for an application that may read only their basics.
+    fn readable(&self, wanted: Select) -> Result<Select, Fault> {
+        if !self.only_basics() {
+            return Ok(wanted);
+        }
+        if wanted.explicit && wanted.user & !USER_BASIC != 0 {
+            return Err(Fault::denied());
+        }
+        Ok(Select { user: wanted.user & USER_BASIC, ..wanted })
+    }
+
+    /// The beginning of a JSON answer: `{"@odata.context":"…`, with the selected properties in parentheses, and of one object or of many.
+    fn context(&self, what: &str, one: bool) -> Vec<u8> {
         let select = self
             .query
             .get("$select")
-            .filter(|_| self.query.get("$skiptoken").is_none())
+            .filter(|s| !s.trim().is_empty())
             .map(|s| format!("({})", s.replace(|c: char| matches!(c, '"' | '\\') || c.is_whitespace() || c.is_control(), "")))
             .unwrap_or_default();
         let mut out = Vec::with_capacity(1 << 14);
         out.extend_from_slice(b"{\"@odata.context\":\"");
-        out.extend_from_slice(format!("{}/v1.0/$metadata#{what}{select}", self.sim.origin()).as_bytes());
+        let entity = if one { "/$entity" } else { "" };
+        out.extend_from_slice(format!("{}/v1.0/$metadata#{what}{select}{entity}", self.sim.origin()).as_bytes());
         out.push(b'"');
         out
     }

@@ -27,7 +27,11 @@ pub fn decode(text: &str, plus_is_space: bool) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Query options by name, `$` included.
+/// System options. Graph takes them without the `$` too.
+const SYSTEM: &[&str] =
+    &["$top", "$skip", "$select", "$filter", "$count", "$orderby", "$search", "$expand", "$skiptoken", "$deltatoken"];
+
+/// Query options by name, `$` included. What is no system option is a client's own and ignored, as Graph ignores it.
 #[derive(Debug, Default, Clone)]
 pub struct Query {
     pairs: Vec<(String, String)>,
@@ -39,7 +43,7 @@ impl Query {
     pub fn parse(raw: &str) -> Self {
         let pair = |p: &str| {
             let (name, value) = p.split_once('=').unwrap_or((p, ""));
-            (decode(name, true), decode(value, true))
+            (option_name(name), decode(value, true))
         };
         Self { pairs: raw.split('&').filter(|p| !p.is_empty()).map(pair).collect() }
     }
@@ -63,10 +67,44 @@ impl Query {
         Ok(())
     }
 
+    /// Refuses what no request may carry: an option given twice, a `$count` that is neither true nor false.
+    ///
+    /// # Errors
+    /// 400 naming the option.
+    pub fn check(&self) -> Result<(), Fault> {
+        for (at, (name, value)) in self.pairs.iter().enumerate() {
+            if !name.starts_with('$') {
+                continue;
+            }
+            if self.pairs[..at].iter().any(|(n, _)| n.eq_ignore_ascii_case(name)) {
+                return Err(Fault::bad_request(format!(
+                    "Query option '{name}' was specified more than once, but it must be specified at most once."
+                )));
+            }
+            if name == "$count" && !value.eq_ignore_ascii_case("true") && !value.eq_ignore_ascii_case("false") {
+                return Err(Fault::bad_request(format!(
+                    "Invalid value '{value}' for $count query option found. Valid values are 'true' or 'false'."
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// `$count=true`.
     #[must_use]
     pub fn counts(&self) -> bool {
         self.get("$count").is_some_and(|c| c.eq_ignore_ascii_case("true"))
+    }
+}
+
+/// An option's name decoded, a system option's as it is listed.
+#[must_use]
+pub fn option_name(raw: &str) -> String {
+    let name = decode(raw, true);
+    let bare = name.strip_prefix('$').unwrap_or(&name);
+    match SYSTEM.iter().find(|s| s[1..].eq_ignore_ascii_case(bare)) {
+        Some(system) => (*system).to_owned(),
+        None => name,
     }
 }
 
@@ -108,11 +146,19 @@ pub enum Place {
 /// # Errors
 /// 400 for an unknown property, or a relationship outside delta; 501 for a property that lists do not carry.
 pub fn select(tenant: &Tenant, query: &Query, kind: Type, place: Place) -> Result<Select, Fault> {
-    let Some(text) = query.get("$select").filter(|s| !s.trim().is_empty()) else {
+    properties(tenant, query.get("$select"), kind, place)
+}
+
+fn properties(tenant: &Tenant, text: Option<&str>, kind: Type, place: Place) -> Result<Select, Fault> {
+    let Some(text) = text.filter(|s| !s.trim().is_empty()) else {
         return Ok(Select { user: USER_DEFAULT, group: GROUP_DEFAULT, explicit: false });
     };
     let mut wanted = Select { user: UserProp::Id.bit(), group: GroupProp::Id.bit(), explicit: true };
     for name in text.split(',').map(str::trim).filter(|n| !n.is_empty()) {
+        let outside = kind != Type::Group && NOT_IN_LISTS.iter().any(|n| n.eq_ignore_ascii_case(name));
+        if place != Place::Object && outside {
+            return Err(Fault::new(501, "NotImplemented", "This operation target is not yet supported."));
+        }
         let property = |related: bool| place == Place::Delta || !related;
         let user = tenant.user_prop(name).filter(|p| property(*p == UserProp::Manager));
         let group = GroupProp::find(name).filter(|p| property(matches!(p, GroupProp::Members | GroupProp::Owners)));
@@ -122,9 +168,6 @@ pub fn select(tenant: &Tenant, query: &Query, kind: Type, place: Place) -> Resul
             Type::Any => user.is_some() || group.is_some(),
         };
         if !fits {
-            if place != Place::Object && kind != Type::Group && NOT_IN_LISTS.iter().any(|n| n.eq_ignore_ascii_case(name)) {
-                return Err(Fault::new(501, "NotImplemented", "This operation target is not yet supported."));
-            }
             let resource = if kind == Type::Group { "group" } else { "user" };
             return Err(Fault::new(
                 400,
@@ -140,10 +183,47 @@ pub fn select(tenant: &Tenant, query: &Query, kind: Type, place: Place) -> Resul
     Ok(wanted)
 }
 
+/// Reads `$expand`: a user's `manager` or a group's `members`, with or without `($select=…)`; answers what is wanted of those.
+///
+/// # Errors
+/// 400 for anything else.
+pub fn expand(tenant: &Tenant, query: &Query, kind: Type) -> Result<Option<Select>, Fault> {
+    let Some(text) = query.get("$expand").map(str::trim) else { return Ok(None) };
+    let (name, inner) = match text.split_once('(') {
+        None => (text, None),
+        Some((name, inner)) => {
+            (name.trim_end(), Some(inner.strip_suffix(')').and_then(inner_select).ok_or_else(|| not_expanded(text))?))
+        }
+    };
+    let related = match kind {
+        Type::User if name.eq_ignore_ascii_case("manager") => Type::User,
+        Type::Group if name.eq_ignore_ascii_case("members") => Type::Any,
+        _ => return Err(not_expanded(text)),
+    };
+    properties(tenant, inner, related, Place::List).map(Some)
+}
+
+/// The properties of `$select=a,b`, when it says nothing else.
+fn inner_select(text: &str) -> Option<&str> {
+    let (option, names) = text.split_once('=')?;
+    let plain = !names.trim().is_empty() && !names.contains(['=', ';', '(', ')']);
+    (plain && option_name(option.trim()) == "$select").then_some(names)
+}
+
+fn not_expanded(text: &str) -> Fault {
+    Fault::new(
+        400,
+        "BadRequest",
+        format!(
+            "Parsing OData Select and Expand failed: '{text}' cannot be expanded here. Write manager or manager($select=…) of users, members or members($select=…) of groups."
+        ),
+    )
+}
+
 /// Reads `$filter`.
 ///
 /// # Errors
 /// 400 with Graph's words.
-pub fn filter(query: &Query) -> Result<Option<Filter>, Fault> {
-    query.get("$filter").map(|f| Filter::parse(f).map_err(Fault::unsupported)).transpose()
+pub fn filter(query: &Query, kind: Type) -> Result<Option<Filter>, Fault> {
+    query.get("$filter").map(|f| Filter::parse(f, kind).map_err(Fault::unsupported)).transpose()
 }

@@ -3,13 +3,16 @@
 use serde_json::{Value, json};
 
 use super::Call;
-use super::query::{Place, Select, Type, select};
+use super::query::{Place, Select, Type, expand, select};
 use crate::directory::Unset;
 use crate::people::companies::{SITES, SKUS};
 use crate::properties::UserProp;
 use crate::reply::{Fault, Reply};
 use crate::seed::{Kind, guid, object_id};
 use crate::tenant::{Life, Object, State, Tenant};
+
+/// Most members that `$expand` brings along; there is no link to the others (contract section b).
+const MOST_EXPANDED: u32 = 20;
 
 /// Appends a whole object, with its type where the collection is mixed.
 pub fn put_object(tenant: &Tenant, state: &State, out: &mut Vec<u8>, object: Object, select: Select, typed: bool, unset: Unset) {
@@ -34,7 +37,7 @@ pub fn put_object(tenant: &Tenant, state: &State, out: &mut Vec<u8>, object: Obj
 impl Call<'_> {
     /// One object with the context of its collection, `typed` where the answer's type is directoryObject.
     pub(super) fn entity(&self, state: &State, context: &str, object: Object, select: Select, typed: bool) -> Vec<u8> {
-        let mut out = self.context(&format!("{context}/$entity"));
+        let mut out = self.context(context, true);
         let start = out.len();
         put_object(self.tenant, state, &mut out, object, select, typed, Unset::Null);
         if let Some(brace) = out.get_mut(start) {
@@ -46,41 +49,65 @@ impl Call<'_> {
     pub(super) fn read_user(&self, key: &str) -> Result<Reply, Fault> {
         self.query.only(&["$select", "$expand"])?;
         let state = self.tenant.read();
-        let wanted = select(self.tenant, &self.query, Type::User, Place::Object)?;
+        let wanted = self.readable(select(self.tenant, &self.query, Type::User, Place::Object)?)?;
         self.check_sign_in_activity(wanted.user & if wanted.explicit { u128::MAX } else { 0 })?;
         if wanted.explicit && wanted.user & UserProp::SignInActivity.bit() != 0 && crate::seed::parse_guid(key).is_none() {
             return Err(Fault::bad_request("Get By Key only supports UserId and the key has to be a valid Guid."));
         }
+        let expanded = self.expanded(Type::User)?;
         let user = self.live_user(&state, key)?;
         let mut body = self.entity(&state, "users", Object::User(user), wanted, false);
-        match self.query.get("$expand").map(|e| e.replace(' ', "")) {
-            None => {}
-            Some(e) if e == "manager" || e.starts_with("manager(") => {
-                if let Some(m) = self.tenant.manager(&state, user) {
-                    body.pop();
-                    body.extend_from_slice(b",\"manager\":");
-                    let id_only = Select { user: UserProp::Id.bit() | UserProp::DisplayName.bit(), group: 0, explicit: true };
-                    put_object(self.tenant, &state, &mut body, Object::User(m), id_only, true, Unset::Null);
-                    body.push(b'}');
-                }
-            }
-            Some(_) => {
-                return Err(Fault::new(
-                    400,
-                    "BadRequest",
-                    "Parsing OData Select and Expand failed: only manager can be expanded here.",
-                ));
-            }
-        }
+        self.put_expanded(&state, &mut body, Object::User(user), expanded);
         Ok(Reply::json(200, body))
     }
 
+    /// What is wanted of a manager or of members that come along.
+    pub(super) fn expanded(&self, kind: Type) -> Result<Option<Select>, Fault> {
+        let expanded = expand(self.tenant, &self.query, kind)?;
+        if expanded.is_some() && kind == Type::User && self.only_basics() {
+            return Err(Fault::denied());
+        }
+        self.check_sign_in_activity(expanded.filter(|e| e.explicit).map_or(0, |e| e.user))?;
+        Ok(expanded)
+    }
+
+    /// Appends a user's manager or a group's first members to the object that has just been written.
+    pub(super) fn put_expanded(&self, state: &State, out: &mut Vec<u8>, object: Object, expanded: Option<Select>) {
+        let Some(select) = expanded else { return };
+        let brace = out.pop();
+        match object {
+            Object::User(u) => {
+                if let Some(m) = self.tenant.manager(state, u) {
+                    out.extend_from_slice(b",\"manager\":");
+                    put_object(self.tenant, state, out, Object::User(m), select, true, Unset::Null);
+                }
+            }
+            Object::Group(g) => {
+                out.extend_from_slice(b",\"members\":[");
+                let mut shown = 0;
+                self.tenant.members_from(state, g, 0, |m, _| {
+                    if shown > 0 {
+                        out.push(b',');
+                    }
+                    put_object(self.tenant, state, out, m, select, true, Unset::Null);
+                    shown += 1;
+                    shown < MOST_EXPANDED
+                });
+                out.push(b']');
+            }
+        }
+        out.extend(brace);
+    }
+
     pub(super) fn read_group(&self, key: &str) -> Result<Reply, Fault> {
-        self.query.only(&["$select"])?;
+        self.query.only(&["$select", "$expand"])?;
         let state = self.tenant.read();
         let wanted = select(self.tenant, &self.query, Type::Group, Place::Object)?;
+        let expanded = self.expanded(Type::Group)?;
         let group = self.live_group(&state, key)?;
-        Ok(Reply::json(200, self.entity(&state, "groups", Object::Group(group), wanted, false)))
+        let mut body = self.entity(&state, "groups", Object::Group(group), wanted, false);
+        self.put_expanded(&state, &mut body, Object::Group(group), expanded);
+        Ok(Reply::json(200, body))
     }
 
     pub(super) fn read_manager(&self, key: &str) -> Result<Reply, Fault> {
@@ -120,7 +147,7 @@ impl Call<'_> {
         self.values(&format!("users('{}')/licenseDetails", guid(self.tenant.id_of(Object::User(user)))), value)
     }
 
-    pub(super) fn skus(&self) -> Result<Reply, Fault> {
+    pub(super) fn skus(&self, id: Option<&str>) -> Result<Reply, Fault> {
         self.query.only(&["$select"])?;
         let tenant = self.tenant;
         let value = [tenant.main_sku, 3, 4].into_iter().map(|s| {
@@ -136,7 +163,13 @@ impl Call<'_> {
                 "servicePlans": plans(s), "subscriptionIds": [guid(object_id(tenant.key, Kind::Other, 100 + s as u32))],
             })
         });
-        self.values("subscribedSkus", value.collect())
+        match id {
+            None => self.values("subscribedSkus", value.collect()),
+            Some(id) => {
+                let found = value.into_iter().find(|s| s["id"].as_str().is_some_and(|i| i.eq_ignore_ascii_case(id)));
+                self.one("subscribedSkus", found.ok_or_else(|| Fault::not_found(id))?)
+            }
+        }
     }
 
     pub(super) fn organization(&self, id: Option<&str>) -> Result<Reply, Fault> {
@@ -156,12 +189,7 @@ impl Call<'_> {
         });
         match id {
             None => self.values("organization", vec![full]),
-            Some(id) if crate::seed::parse_guid(id) == Some(t.id) => {
-                let mut one = full;
-                self.narrow(&mut one)?;
-                one["@odata.context"] = json!(format!("{}/v1.0/$metadata#organization/$entity", self.sim.origin()));
-                Ok(Reply::value(200, &one))
-            }
+            Some(id) if crate::seed::parse_guid(id) == Some(t.id) => self.one("organization", full),
             Some(id) => Err(Fault::not_found(id)),
         }
     }
@@ -204,6 +232,19 @@ impl Call<'_> {
             200,
             &json!({"@odata.context": format!("{}/v1.0/$metadata#{context}", self.sim.origin()), "value": value}),
         ))
+    }
+
+    /// One of a small collection, narrowed by `$select`.
+    fn one(&self, context: &str, value: Value) -> Result<Reply, Fault> {
+        let mut value = value;
+        self.narrow(&mut value)?;
+        let mut out = self.context(context, true);
+        let start = out.len();
+        out.extend_from_slice(value.to_string().as_bytes());
+        if let Some(brace) = out.get_mut(start) {
+            *brace = b',';
+        }
+        Ok(Reply::json(200, out))
     }
 
     fn narrow(&self, value: &mut Value) -> Result<(), Fault> {

@@ -1,9 +1,10 @@
 //! Changes made through Graph. They show in delta like everybody's.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::query::{Place, Select, Type, select};
-use super::{Call, refused};
+use super::{Call, refused, values};
+use crate::properties::{GroupProp, UserProp};
 use crate::reply::{Fault, Reply};
 use crate::tenant::{Life, Object};
 
@@ -20,13 +21,26 @@ impl Call<'_> {
         self.needs(&["Group.ReadWrite.All", "Directory.ReadWrite.All"])
     }
 
+    /// The body of a user's writing, its values being such as users have.
+    fn user_body(&self) -> Result<Map<String, Value>, Fault> {
+        let body = self.body()?;
+        values::check("User", &body, |name| self.tenant.user_prop(name).map(UserProp::name))?;
+        Ok(body)
+    }
+
+    fn group_body(&self) -> Result<Map<String, Value>, Fault> {
+        let body = self.body()?;
+        values::check("Group", &body, |name| GroupProp::find(name).map(GroupProp::name))?;
+        Ok(body)
+    }
+
     fn whole(&self) -> Result<Select, Fault> {
         select(self.tenant, &self.query, Type::Any, Place::Object)
     }
 
     pub(super) fn create_user(&self) -> Result<Reply, Fault> {
         self.may_write_users()?;
-        let body = self.body()?;
+        let body = self.user_body()?;
         let mut state = self.tenant.write();
         let user = self.tenant.create_user(&mut state, self.now, &body).map_err(refused)?;
         Ok(Reply::json(201, self.entity(&state, "users", Object::User(user), self.whole()?, false)))
@@ -34,7 +48,7 @@ impl Call<'_> {
 
     pub(super) fn patch_user(&self, key: &str) -> Result<Reply, Fault> {
         self.may_write_users()?;
-        let body = self.body()?;
+        let body = self.user_body()?;
         let mut state = self.tenant.write();
         let user = self.live_user(&state, key)?;
         self.tenant.patch_user(&mut state, self.now, user, &body).map_err(refused)?;
@@ -51,7 +65,7 @@ impl Call<'_> {
 
     pub(super) fn create_group(&self) -> Result<Reply, Fault> {
         self.may_write_groups()?;
-        let body = self.body()?;
+        let body = self.group_body()?;
         let mut state = self.tenant.write();
         let group = self.tenant.create_group(&mut state, self.now, &body).map_err(refused)?;
         Ok(Reply::json(201, self.entity(&state, "groups", Object::Group(group), self.whole()?, false)))
@@ -59,7 +73,7 @@ impl Call<'_> {
 
     pub(super) fn patch_group(&self, key: &str) -> Result<Reply, Fault> {
         self.may_write_groups()?;
-        let body = self.body()?;
+        let body = self.group_body()?;
         let mut state = self.tenant.write();
         let group = self.live_group(&state, key)?;
         self.tenant.patch_group(&mut state, self.now, group, &body).map_err(refused)?;

@@ -200,7 +200,27 @@ pub fn write(tenant: &Tenant, out: &mut Vec<u8>, index: u32, prop: GroupProp) ->
         | P::Theme
         | P::UniqueName
         | P::Members
-        | P::Owners => false,
+        | P::Owners
+        | P::AccessType
+        | P::AllowExternalSenders
+        | P::AssignedLabels
+        | P::AutoSubscribeNewMembers
+        | P::HasMembersWithLicenseErrors
+        | P::HideFromAddressLists
+        | P::HideFromOutlookClients
+        | P::InfoCatalogs
+        | P::IsArchived
+        | P::IsFavorite
+        | P::IsManagementRestricted
+        | P::IsSubscribedByMail
+        | P::LicenseProcessingState
+        | P::OnPremisesExtensionAttributes
+        | P::OrganizationId
+        | P::ServiceProvisioningErrors
+        | P::UnseenConversationsCount
+        | P::UnseenCount
+        | P::UnseenMessagesCount
+        | P::WelcomeMessageEnabled => false,
     }
 }
 

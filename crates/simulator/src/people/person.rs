@@ -479,7 +479,24 @@ impl<'a> Person<'a> {
             | P::PasswordPolicies
             | P::AgeGroup
             | P::PreferredDataLocation
-            | P::Manager => false,
+            | P::Manager
+            | P::AboutMe
+            | P::Birthday
+            | P::ConsentProvidedForMinor
+            | P::DeviceEnrollmentLimit
+            | P::HireDate
+            | P::IdentityParentId
+            | P::Interests
+            | P::IsManagementRestricted
+            | P::LegalAgeGroupClassification
+            | P::MySite
+            | P::PasswordProfile
+            | P::PastProjects
+            | P::PreferredName
+            | P::Responsibilities
+            | P::Schools
+            | P::ServiceProvisioningErrors
+            | P::Skills => false,
         }
     }
 
