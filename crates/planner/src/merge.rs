@@ -529,9 +529,9 @@ impl FieldPlan {
     pub(crate) fn drift(&self, user: &UserFacts, person: &Person, moment: Moment<'_>, value: &Value, draft: &mut Draft) {
         let apart = self.mapping.source.as_ref().is_some_and(Source::is_sign_in);
         let Moment::Linked { full: true, decided, .. } = moment else { return };
-        // What a link left as it was is no edit, until somebody makes one.
-        let was_left = decided.get(&self.field).is_some_and(|left| *left == person.get(&self.field));
-        if !apart && !(was_left && !self.is_manager()) {
+        // What a link left as it was is no edit, until somebody makes one. Of the manager it says what sync itself wrote.
+        let was_left = !self.is_manager() && decided.get(&self.field).is_some_and(|left| *left == person.get(&self.field));
+        if !apart && !was_left {
             draft.drifted(user, person, &self.field, value, "Entra's");
         }
     }

@@ -56,6 +56,15 @@ pub(crate) fn has_parts(name: &str) -> bool {
     LISTS.contains(&name) || OBJECTS.contains(&name)
 }
 
+/// A text in an attribute that has parts: `employeeOrgData.division`, `onPremisesExtensionAttributes.extensionAttribute3`.
+pub(crate) fn is_part(name: &str) -> bool {
+    match name.split_once('.') {
+        Some(("employeeOrgData", part)) => ["costCenter", "division"].contains(&part),
+        Some(("onPremisesExtensionAttributes", part)) => is_extension_attribute(part),
+        _ => false,
+    }
+}
+
 /// The attribute that was probably meant.
 pub(crate) fn nearest_attribute(name: &str) -> Option<&'static str> {
     nearest(name, READ_SET.iter().copied().filter(|a| *a != OBJECT_ID))

@@ -3,7 +3,7 @@
 use crate::document::{Data, Node};
 use crate::fault::Faults;
 use crate::reader::{Keys, boolean, filter, list, required, text, texts, word};
-use crate::source::{is_attribute, nearest_attribute};
+use crate::source::{is_attribute, is_part, nearest_attribute};
 use model::Field;
 use model::policy::{Exclude, ExcludeBy, Licences, Policy, Scope};
 use std::collections::HashMap;
@@ -58,7 +58,7 @@ fn required_attributes(node: &Node, faults: &mut Faults) -> Option<Vec<String>> 
     let names = texts(node, "scope.require", faults)?;
     let Data::List(items) = &node.data else { return None };
     for (name, item) in names.iter().zip(items) {
-        if name == EMAIL || is_attribute(name) {
+        if name == EMAIL || is_attribute(name) || is_part(name) {
             continue;
         }
         let meant = match nearest_attribute(name) {

@@ -67,7 +67,7 @@ fn sign_in_kind(description: &str) -> &'static str {
         ("AADSTS700016", "app_not_in_tenant"),
         ("AADSTS90002", "tenant_not_found"),
         ("AADSTS65001", "consent_missing"),
-        ("AADSTS70011", "server"),
+        ("AADSTS70011", "token_rejected"),
     ] {
         if description.starts_with(number) {
             return kind;
@@ -97,6 +97,7 @@ async fn every_graph_error_seen_in_the_wild_is_understood() {
         let pretend = Pretend::graph(move |_, _| Answer::text(status, &body)).await;
         let first = match status {
             401 => "token_rejected",
+            403 if example["body"]["error"]["code"].as_str().is_some_and(|code| code.contains("NonPremiumTenant")) => "needs_premium",
             403 => "consent_missing",
             _ => "server",
         };
