@@ -97,7 +97,9 @@ async fn every_graph_error_seen_in_the_wild_is_understood() {
         let pretend = Pretend::graph(move |_, _| Answer::text(status, &body)).await;
         let first = match status {
             401 => "token_rejected",
-            403 if example["body"]["error"]["code"].as_str().is_some_and(|code| code.contains("NonPremiumTenant")) => "needs_premium",
+            403 if example["body"]["error"]["code"].as_str().is_some_and(|code| code.contains("NonPremiumTenant")) => {
+                "needs_premium"
+            }
             403 => "consent_missing",
             _ => "server",
         };
