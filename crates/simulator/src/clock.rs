@@ -71,50 +71,15 @@ pub fn iso(seconds: i64) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Milliseconds since 1970 of `2024-05-06`, or of `2024-05-06T07:08:09.5Z` with or without seconds, and with `+02:00` in place of the Z.
+/// Milliseconds since 1970 of `2024-05-06`, or of an instant such as `2024-05-06T07:08:09.5Z` or `…+02:00`.
 #[must_use]
 pub fn read_time(text: &str) -> Option<i64> {
-    let (date, time) = match text.split_once(['T', 't']) {
-        None => (text, None),
-        Some((date, time)) => (date, Some(time)),
-    };
-    let number = |t: &str, digits: usize| {
-        if t.len() == digits && t.bytes().all(|b| b.is_ascii_digit()) { t.parse::<i64>().ok() } else { None }
-    };
-    let mut parts = date.splitn(3, '-');
-    let (y, m, d) = (number(parts.next()?, 4)?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
-    let days = days(y, m, d);
-    if civil(days) != (y, m, d) {
-        return None;
+    if let Ok(instant) = text.parse::<jiff::Timestamp>() {
+        return Some(instant.as_millisecond());
     }
-    let Some(time) = time else { return Some(days * 86_400_000) };
-    let (time, offset) = match time.strip_suffix(['Z', 'z']) {
-        Some(time) => (time, 0),
-        None => {
-            let (time, zone) = time.split_at(time.find(['+', '-'])?);
-            let (hours, minutes) = zone[1..].split_once(':')?;
-            let minutes = number(hours, 2)? * 60 + number(minutes, 2)?;
-            (time, if zone.starts_with('-') { -minutes } else { minutes })
-        }
-    };
-    let mut parts = time.splitn(3, ':');
-    let (hour, minute, second) = (number(parts.next()?, 2)?, number(parts.next()?, 2)?, parts.next().unwrap_or("00"));
-    let (second, fraction) = second.split_once('.').unwrap_or((second, "0"));
-    let fraction = if fraction.is_empty() { None } else { number(fraction, fraction.len()).map(|_| format!("{fraction:0<3}")) }?;
-    let (second, ms) = (number(second, 2)?, number(fraction.get(..3)?, 3)?);
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    Some(days * 86_400_000 + ((hour * 60 + minute - offset) * 60 + second) * 1000 + ms)
-}
-
-/// The day number of a date (Howard Hinnant's `days_from_civil`); a date that is not there gives that of another.
-fn days(y: i64, m: i64, d: i64) -> i64 {
-    let y = if m <= 2 { y - 1 } else { y };
-    let era = y.div_euclid(400);
-    let yoe = y.rem_euclid(400);
-    let doy = (153 * (if m > 2 { m - 3 } else { m + 9 }) + 2) / 5 + d - 1;
-    era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468
+    // A date alone is the beginning of its day; a date with a time of day needs to say where.
+    let date: jiff::civil::Date = if text.contains(['T', 't', ' ']) { return None } else { text.parse().ok()? };
+    Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond())
 }
 
 /// The date header's form, `Fri, 20 Nov 2026 13:00:00 GMT`.

@@ -220,7 +220,9 @@ impl GraphSource {
             trace.request_id = kept(trace.request_id.take(), &told.request_id);
             trace.client_request_id = kept(trace.client_request_id.take(), &told.client_request_id);
         }
-        let said = fault.as_ref().map(|f| said(&f.message)).unwrap_or_default();
+        // Whoever answers has seen the token, and may echo it.
+        let harmless = |f: &&GraphFault| !f.message.contains(token.value.expose_secret());
+        let said = fault.as_ref().filter(harmless).map(|f| said(&f.message)).unwrap_or_default();
         let code = fault.as_ref().map(|f| word(&f.code)).unwrap_or_default();
         let host = self.endpoints.graph_host();
         let status = reply.status;

@@ -3,7 +3,7 @@
 use super::connection::{Endpoints, GraphConnection};
 use super::tries::{Setback, Tries};
 use super::wire::{Broken, Reply, Wire};
-use crate::error::{said, word};
+use crate::error::word;
 use crate::surroundings::Surroundings;
 use crate::{SourceError, Trace};
 use base64::Engine;
@@ -209,10 +209,6 @@ impl OAuthError {
         }
     }
 
-    fn said(&self) -> String {
-        said(&self.error_description)
-    }
-
     fn number(&self) -> u64 {
         let told = || {
             let (_, rest) = self.error_description.split_once("AADSTS")?;
@@ -242,7 +238,7 @@ fn refused(reply: &Reply, asker: Asker<'_>, tries: &Tries) -> Refused {
         let error = if reply.status == 429 {
             SourceError::Throttled { retry_after: told.unwrap_or(tries.after_giving_up()), trace }
         } else {
-            SourceError::Server { host: endpoints.login_host(), code, status: reply.status, said: body.said(), trace }
+            SourceError::Server { host: endpoints.login_host(), code, status: reply.status, said: String::new(), trace }
         };
         return Refused::Again(setback, Box::new(error));
     }
@@ -266,12 +262,13 @@ fn refused(reply: &Reply, asker: Asker<'_>, tries: &Tries) -> Refused {
         }
         (65001 | 65004 | 90094, _) => SourceError::ConsentMissing { permission: "User.Read.All", client_id, tenant, trace },
         _ if consent => SourceError::ConsentMissing { permission: "User.Read.All", client_id, tenant, trace },
+        // What it says in words is not repeated: the request held the secret, and whatever answers may echo it.
         // Numbers come and go; what OAuth calls it stays (contract a).
         (_, "invalid_client") => SourceError::WrongSecret { client_id, trace },
         (_, "unauthorized_client") => SourceError::AppNotInTenant { client_id, tenant, trace },
         (_, "invalid_resource" | "invalid_scope") => {
             SourceError::TokenRejected { host: endpoints.graph_host(), login: endpoints.login_host(), code, trace }
         }
-        _ => SourceError::Server { host: endpoints.login_host(), code, status: reply.status, said: body.said(), trace },
+        _ => SourceError::Server { host: endpoints.login_host(), code, status: reply.status, said: String::new(), trace },
     }))
 }

@@ -26,7 +26,8 @@ const READER_CACHE_KIB: i64 = 1024;
 /// Pages of the log between checkpoints (80 MB): with the default of 1,000 a bulk load copies the same pages again and again.
 const CHECKPOINT_PAGES: i32 = 20_000;
 /// Pages at which the writer itself makes a checkpoint (400 MB). One made beside a busy writer tidies the log up without ever catching
-/// up with it, and only then does it begin anew; so this is the most disk that the log takes.
+/// up with it, and only then does it begin anew; so this is about the most disk that the log takes, unless somebody goes on reading an
+/// old state.
 const LOG_PAGES: i32 = 100_000;
 /// Concurrent readers. More only contend for two or four cores.
 const READERS: usize = 4;
