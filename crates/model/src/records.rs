@@ -4,13 +4,22 @@ use crate::attributes::Hash;
 use crate::{ClientId, PersonId, RuleId, SiteId, SourceId, TenantKey, UserKey, Value};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// A field of a person, by the name it has in policies, the REST API and the store: one of [`Field::STANDARD`] or a custom field.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct Field(Cow<'static, str>);
+/// Fields are in the order of their names.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Field(Name);
+
+/// Most fields of most people are standard ones, which are compared as numbers. No custom field has the name of a standard one.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Name {
+    /// A place in [`Field::STANDARD`].
+    Standard(u8),
+    Custom(Cow<'static, str>),
+}
 
 /// Values of fields, by name.
 pub type Fields = BTreeMap<Field, Value>;
@@ -18,7 +27,7 @@ pub type Fields = BTreeMap<Field, Value>;
 macro_rules! standard_fields {
     ($($(#[$doc:meta])* $constant:ident = $name:literal;)*) => {
         impl Field {
-            $($(#[$doc])* pub const $constant: Field = Field(Cow::Borrowed($name));)*
+            $($(#[$doc])* pub const $constant: Field = Field::named($name);)*
 
             /// The standard fields' names, in the order they are shown.
             pub const STANDARD: &'static [&'static str] = &[$($name),*];
@@ -69,20 +78,65 @@ standard_fields! {
     ACCESS = "access";
 }
 
+/// Of each standard field, its place among them when they are sorted by name.
+const RANK: [u8; Field::STANDARD.len()] = {
+    let mut rank = [0; Field::STANDARD.len()];
+    let (mut i, mut j) = (0, 0);
+    while i < rank.len() {
+        rank[i] += is_before(Field::STANDARD[j].as_bytes(), Field::STANDARD[i].as_bytes()) as u8;
+        j += 1;
+        if j == rank.len() {
+            (i, j) = (i + 1, 0);
+        }
+    }
+    rank
+};
+
+/// Whether a text sorts before another, where constants are made.
+const fn is_before(a: &[u8], b: &[u8]) -> bool {
+    let mut i = 0;
+    while i < a.len() && i < b.len() {
+        if a[i] != b[i] {
+            return a[i] < b[i];
+        }
+        i += 1;
+    }
+    a.len() < b.len()
+}
+
 impl Field {
-    /// A field by name; standard names are borrowed.
+    /// A field by name.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        match Self::STANDARD.iter().find(|s| **s == name) {
-            Some(standard) => Self(Cow::Borrowed(standard)),
-            None => Self(Cow::Owned(name.to_owned())),
+        match Self::STANDARD.iter().position(|s| *s == name) {
+            #[expect(clippy::cast_possible_truncation, reason = "there are twenty of them")]
+            Some(place) => Self(Name::Standard(place as u8)),
+            None => Self(Name::Custom(Cow::Owned(name.to_owned()))),
         }
+    }
+
+    /// The same for a name that is known when the program is built.
+    #[must_use]
+    pub const fn named(name: &'static str) -> Self {
+        let mut place = 0;
+        while place < Self::STANDARD.len() {
+            let standard = Self::STANDARD[place].as_bytes();
+            if !is_before(standard, name.as_bytes()) && !is_before(name.as_bytes(), standard) {
+                #[expect(clippy::cast_possible_truncation, reason = "there are twenty of them")]
+                return Self(Name::Standard(place as u8));
+            }
+            place += 1;
+        }
+        Self(Name::Custom(Cow::Borrowed(name)))
     }
 
     /// The field's name.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Name::Standard(place) => Self::STANDARD[usize::from(*place)],
+            Name::Custom(name) => name,
+        }
     }
 
     /// Whether the field holds an e-mail address or a list of them.
@@ -98,9 +152,36 @@ impl Field {
     }
 }
 
+impl Ord for Field {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.0, &other.0) {
+            (Name::Standard(a), Name::Standard(b)) => RANK[usize::from(*a)].cmp(&RANK[usize::from(*b)]),
+            _ => self.as_str().cmp(other.as_str()),
+        }
+    }
+}
+
+impl PartialOrd for Field {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Debug for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Field({:?})", self.as_str())
+    }
+}
+
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.as_str().fmt(f)
+    }
+}
+
+impl Serialize for Field {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.as_str())
     }
 }
 
@@ -376,4 +457,28 @@ pub struct Deactivated {
     pub by_sync: bool,
     /// The cause, when by sync.
     pub cause: Option<crate::reason::Cause>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_in_the_order_of_their_names_be_they_standard_or_not() {
+        let mut names: Vec<&str> = Field::STANDARD.iter().copied().chain(["", "acme", "email2", "last", "zz"]).collect();
+        let mut fields: Vec<Field> = names.iter().map(|name| Field::new(name)).collect();
+        names.sort_unstable();
+        fields.sort_unstable();
+        assert_eq!(fields.iter().map(Field::as_str).collect::<Vec<_>>(), names);
+        let json = serde_json::to_string(&fields).expect("JSON");
+        assert_eq!(serde_json::from_str::<Vec<Field>>(&json).expect("fields"), fields);
+    }
+
+    #[test]
+    fn a_field_is_the_same_however_its_name_was_known() {
+        assert_eq!(Field::named("email"), Field::EMAIL);
+        assert_eq!(Field::new("email"), Field::EMAIL);
+        assert_eq!(Field::named("cab_roles"), Field::new("cab_roles"));
+        assert_ne!(Field::new("emails"), Field::EMAIL);
+    }
 }

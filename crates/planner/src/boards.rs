@@ -7,7 +7,7 @@ use model::{Field, Fields, GroupKey, Value};
 use std::collections::BTreeMap;
 
 /// The field for the roles people have on their boards: an object from board to role.
-pub(crate) const ROLES_FIELD: &str = "cab_roles";
+pub(crate) const ROLES_FIELD: Field = Field::named("cab_roles");
 
 /// In a link's bookkeeping: boards that sync would have given and that the record had by a person's hand, so that they are not
 /// withdrawn.
@@ -78,7 +78,7 @@ impl Seats<'_> {
     /// The roles on them, likewise; null when there are none.
     pub(crate) fn roles(&self, record: Option<&Person>, decided: &Fields) -> Value {
         let given = given(decided);
-        let own = record.and_then(|r| r.fields.get(&Field::new(ROLES_FIELD))).and_then(Value::as_object);
+        let own = record.and_then(|r| r.fields.get(&ROLES_FIELD)).and_then(Value::as_object);
         let kept = own.into_iter().flatten().filter(|(cab, _)| !given.contains(&cab.as_str()));
         let mut all: serde_json::Map<String, Value> = kept.map(|(cab, role)| (cab.clone(), role.clone())).collect();
         all.extend(self.wanted.iter().filter_map(|(cab, role)| Some(((*cab).to_owned(), Value::from((*role)?)))));
@@ -92,7 +92,7 @@ impl Seats<'_> {
         }
         into.insert(Field::CABS, Value::from(self.wanted.keys().copied().collect::<Vec<_>>()));
         if self.wanted.values().any(Option::is_some) {
-            into.insert(Field::new(ROLES_FIELD), self.roles(None, &Fields::new()));
+            into.insert(ROLES_FIELD, self.roles(None, &Fields::new()));
         }
         if !self.by_hand.is_empty() {
             into.insert(Field::new(BY_HAND), Value::from(self.by_hand.clone()));
@@ -105,7 +105,7 @@ impl Seats<'_> {
         if !same_cabs || self.wanted.is_empty() {
             return same_cabs;
         }
-        let roles = before.get(&Field::new(ROLES_FIELD)).and_then(Value::as_object);
+        let roles = before.get(&ROLES_FIELD).and_then(Value::as_object);
         self.wanted.iter().all(|(cab, role)| roles.and_then(|r| r.get(*cab)).and_then(Value::as_str) == *role)
     }
 

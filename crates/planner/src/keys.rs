@@ -13,7 +13,7 @@ use model::{Field, Kind, Value, text};
 use std::borrow::Cow;
 
 /// The record's field that the key `upn` looks into first.
-const UPN: &str = "upn";
+const UPN: Field = Field::named("upn");
 
 /// The keys for records of one kind, made ready.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl MatchKeys {
     pub(crate) fn fields(&self) -> impl Iterator<Item = Field> {
         self.keys.iter().filter_map(|key| match key {
             Key::Email => None,
-            Key::Upn => Some(Field::new(UPN)),
+            Key::Upn => Some(UPN),
             Key::Field(field, _) => Some(field.clone()),
         })
     }
@@ -77,7 +77,7 @@ impl MatchKeys {
     pub(crate) fn names(&self) -> Vec<String> {
         let names = self.keys.iter().map(|key| match key {
             Key::Email => "email".to_owned(),
-            Key::Upn => UPN.to_owned(),
+            Key::Upn => UPN.as_str().to_owned(),
             Key::Field(field, _) => field.to_string(),
         });
         let names: Vec<String> = names.collect();
@@ -97,7 +97,7 @@ impl MatchKeys {
                     let local =
                         folded.rsplit_once('@').filter(|(_, domain)| *domain == self.domain).map(|(local, _)| local.to_owned());
                     let of = Cow::Borrowed("userPrincipalName");
-                    probes.push(Probe { key: Cow::Borrowed(UPN), of, value: name, lookup: Lookup::Upn(folded, local) });
+                    probes.push(Probe { key: Cow::Borrowed("upn"), of, value: name, lookup: Lookup::Upn(folded, local) });
                 }
                 Key::Field(field, source) => {
                     for value in values(field, source, user)? {
@@ -129,7 +129,7 @@ impl MatchKeys {
                     questions.addresses.insert(key);
                 }
                 Lookup::Upn(name, local) => {
-                    questions.keys.insert((Field::new(UPN), name.clone()));
+                    questions.keys.insert((UPN, name.clone()));
                     questions.usernames.extend(local.into_iter().chain([name]));
                 }
                 Lookup::Field(field, value) => {
@@ -146,7 +146,7 @@ impl MatchKeys {
             Lookup::Address(key) => vec![Wait::Address(key.as_str().to_owned())],
             Lookup::Upn(name, local) => {
                 let names = local.into_iter().chain([name.clone()]).map(Wait::Username);
-                names.chain([Wait::Key(Field::new(UPN), name)]).collect()
+                names.chain([Wait::Key(UPN, name)]).collect()
             }
             Lookup::Field(field, value) => vec![Wait::Key(field, value)],
         });
@@ -164,7 +164,7 @@ impl Probe<'_> {
     pub(crate) fn hash(&self) -> Hash {
         match &self.lookup {
             Lookup::Address(key) => Hash::of(key.as_str()),
-            Lookup::Upn(name, _) => hash(&Field::new(UPN), name),
+            Lookup::Upn(name, _) => hash(&UPN, name),
             Lookup::Field(field, value) => hash(field, value),
         }
     }
@@ -172,7 +172,7 @@ impl Probe<'_> {
     /// Whether a record is met only by a username that it gives up in this plan.
     pub(crate) fn is_renamed(&self, record: &Person, claims: &Claims) -> bool {
         let (Lookup::Upn(..), Some(name)) = (&self.lookup, &record.username) else { return false };
-        text::is_empty(&record.get(&Field::new(UPN))) && claims.gives_up(record.id, username::key(name))
+        text::is_empty(&record.get(&UPN)) && claims.gives_up(record.id, username::key(name))
     }
 
     /// The records that hold the value, as the store told.
@@ -181,12 +181,11 @@ impl Probe<'_> {
             Lookup::Address(key) => answers.addresses.get(key).into_iter().flatten().collect(),
             Lookup::Field(field, value) => answers.keys.get(&(field.clone(), value.clone())).into_iter().flatten().collect(),
             Lookup::Upn(name, local) => {
-                let upn = Field::new(UPN);
-                let told = answers.keys.get(&(upn.clone(), name.clone())).into_iter().flatten();
+                let told = answers.keys.get(&(UPN, name.clone())).into_iter().flatten();
                 // A record whose field is empty is known by its username and the tenant's domain.
                 let by_name = [Some(name), local.as_ref()].into_iter().flatten();
                 let by_name = by_name.filter_map(|name| answers.usernames.get(name)).flatten();
-                let by_name = by_name.filter(|c| text::is_empty(&c.person.get(&upn)));
+                let by_name = by_name.filter(|c| text::is_empty(&c.person.get(&UPN)));
                 let mut found: Vec<&Candidate> = told.chain(by_name).collect();
                 found.sort_by_key(|c| c.person.id);
                 found.dedup_by_key(|c| c.person.id);

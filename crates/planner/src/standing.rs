@@ -164,7 +164,7 @@ impl Standing<'_> {
         let mut all: Fields = single.into_iter().map(of_field).filter(|(v, _)| !v.is_null()).map(|(v, f)| (f, v)).collect();
         all.extend(self.sign_ins.iter().map(|(field, value)| ((*field).clone(), value.clone())));
         if self.rights.is_lent() {
-            all.insert(Field::new(LENT_ROLE), Value::Bool(true));
+            all.insert(LENT_ROLE, Value::Bool(true));
         }
         if let Some(extra) = self.rights.extra.as_ref().filter(|extra| !extra.is_empty()) {
             all.insert(Field::EXTRA_ROLES, Value::from(extra.clone()));
@@ -253,10 +253,9 @@ impl Standing<'_> {
         if self.seats.is_empty() && !giving.decided.contains_key(&Field::CABS) {
             return;
         }
-        let roles_field = Field::new(ROLES_FIELD);
         for (field, value) in [
             (&Field::CABS, self.seats.cabs(giving.record, giving.decided)),
-            (&roles_field, self.seats.roles(giving.record, giving.decided)),
+            (&ROLES_FIELD, self.seats.roles(giving.record, giving.decided)),
         ] {
             let is_empty = giving.record.is_none_or(|r| fit::is_empty_in(r, field));
             if !(is_empty && text::is_empty(&value)) {
@@ -267,7 +266,7 @@ impl Standing<'_> {
 }
 
 /// In a link's bookkeeping: the role came from a group, or from having no manager, and goes again with what gave it.
-const LENT_ROLE: &str = "role_lent";
+const LENT_ROLE: Field = Field::named("role_lent");
 
 /// Giving one record its fields.
 struct Giving<'g> {
@@ -282,7 +281,7 @@ struct Giving<'g> {
 impl Giving<'_> {
     /// Whether the record still has the role that a group lent it. A person's own choice of another role is theirs.
     fn is_lent_still(&self) -> bool {
-        let lent = self.decided.get(&Field::new(LENT_ROLE)).and_then(Value::as_bool) == Some(true);
+        let lent = self.decided.get(&LENT_ROLE).and_then(Value::as_bool) == Some(true);
         let given = self.decided.get(&Field::ROLE).and_then(Value::as_str);
         lent && given.is_some() && self.record.is_some_and(|r| r.role.as_deref() == given)
     }
@@ -307,7 +306,7 @@ impl Giving<'_> {
             Moment::Create | Moment::Link { fill_empty: false } => None,
             Moment::Link { fill_empty: true } => (!fit::is_empty_in(person, field)).then_some(KeptBecause::FillEmpty),
             Moment::Linked { changed, .. } => {
-                let follows = if field.as_str() == ROLES_FIELD { &Field::CABS } else { field };
+                let follows = if *field == ROLES_FIELD { &Field::CABS } else { field };
                 let due = changed || is_told || !self.standing.is_field_as_decided(follows, self.decided);
                 (!due).then_some(KeptBecause::LocalEdit)
             }
