@@ -98,7 +98,7 @@ async fn late_managers(tx: &mut Tx, lease: &Lease, place: Place) -> Result<()> {
         }
     }
     book_managers(tx, &resolved).await?;
-    people::update(tx, &changed, &[], &format!("sync run {}", place.run), place.now).await
+    people::update(tx, &changed.iter().collect::<Vec<_>>(), &[], &format!("sync run {}", place.run), place.now).await
 }
 
 /// Links remember the record that was decided on, so that the next plan finds nothing to do.

@@ -122,7 +122,9 @@ async fn batch(tx: &mut Tx, lease: &Lease, place: Place, pending: Vec<rows::Pend
     let through = pending.last().map_or(0, |row| row.id);
     let prepared = rows::prepare(tx, lease, place, pending).await?;
     let mut failed = prepared.failed;
-    let written = write::all(tx, lease, place, prepared.ready, &mut failed).await?;
+    // Nearly always nobody waits for anything, and nobody has to be told.
+    let wakes = !prepared.held_back.is_empty() || tx.query_opt("SELECT 1 FROM waits LIMIT 1", ()).await?.is_some();
+    let written = write::all(tx, lease, place, prepared.ready, wakes, &mut failed).await?;
     outcome.applied = written.applied;
     outcome.failed = failed.len() as u64;
     outcome.held_back = prepared.held_back.len() as u64;
@@ -133,8 +135,6 @@ async fn batch(tx: &mut Tx, lease: &Lease, place: Place, pending: Vec<rows::Pend
     again.sort_unstable();
     again.dedup();
     touch::users(tx, lease.tenant, &again).await?;
-    if tx.query_opt("SELECT 1 FROM waits LIMIT 1", ()).await?.is_some() {
-        touch::waiters(tx, &written.wakes).await?;
-    }
+    touch::waiters(tx, &written.wakes).await?;
     tx.execute("UPDATE runs SET applied_through = $2 WHERE id = $1", values![place.run, through]).await.map(|_| ())
 }

@@ -23,29 +23,32 @@ const OUTCOME: &[&str] = &["change_id", "person_id", "failed", "error", "at"];
 const BULK: &str = "bulk";
 const SINGLE: &str = "single";
 
-/// Writes what is ready. Rows the database refuses are added to `failed`.
+/// Writes what is ready. Rows the database refuses are added to `failed`. `wakes`: somebody waits for something, so that what may end
+/// a wait is told.
 pub(super) async fn all(
     tx: &mut Tx,
     lease: &Lease,
     place: Place,
     ready: Vec<Ready>,
+    wakes: bool,
     failed: &mut Vec<Failed>,
 ) -> Result<Written> {
     let mut written = Written::default();
     if ready.is_empty() {
         return Ok(written);
     }
-    let keys = keys::fields(tx).await?;
+    let keys = if wakes { Some(keys::fields(tx).await?) } else { None };
+    let keys = keys.as_deref();
     if attempt(tx, lease, place, &ready, BULK).await?.is_none() {
         for one in &ready {
-            written.note(one, &keys);
+            written.note(one, keys);
         }
         return Ok(written);
     }
     // Somebody in the batch is refused: one by one tells who.
     for one in ready {
         match attempt(tx, lease, place, std::slice::from_ref(&one), SINGLE).await? {
-            None => written.note(&one, &keys),
+            None => written.note(&one, keys),
             Some(why) => failed.push(Failed { row: one.row, why }),
         }
     }
@@ -53,8 +56,10 @@ pub(super) async fn all(
 }
 
 impl Written {
-    fn note(&mut self, one: &Ready, keys: &[model::Field]) {
+    /// Counts a change, and notes what it may wake where somebody waits. `keys` are the fields people are matched by.
+    fn note(&mut self, one: &Ready, keys: Option<&[model::Field]>) {
         self.applied += 1;
+        let Some(keys) = keys else { return };
         self.wakes.extend(people::wakes(one.before.as_ref(), &one.after, keys));
         if one.before.is_none() || one.row.link.is_some() {
             self.wakes.push(("user", one.row.source_id.clone()));
@@ -80,16 +85,16 @@ async fn attempt(tx: &mut Tx, lease: &Lease, place: Place, rows: &[Ready], name:
 }
 
 async fn write(tx: &mut Tx, lease: &Lease, place: Place, rows: &[Ready]) -> Result<()> {
-    let by = format!("sync run {}", place.run);
+    let (by, here) = (format!("sync run {}", place.run), Remote::here());
     let (mut created, mut changed, mut readdressed) = (Vec::new(), Vec::new(), Vec::new());
     for one in rows {
         match &one.before {
-            None => created.push((one.after.clone(), Remote::here())),
+            None => created.push((&one.after, &here)),
             Some(before) => {
                 if before.fields.get(&model::Field::ADDITIONAL_EMAILS) != one.after.fields.get(&model::Field::ADDITIONAL_EMAILS) {
                     readdressed.push(one.after.id);
                 }
-                changed.push(one.after.clone());
+                changed.push(&one.after);
             }
         }
     }

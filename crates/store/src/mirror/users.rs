@@ -32,7 +32,7 @@ enum Telling {
     Whole(Written),
 }
 
-/// Attributes as a row holds them.
+/// Attributes as a row holds them. Names are sorted in the JSON, so that its hash differs exactly when the row must be written.
 struct Written {
     json: String,
     upn_key: Option<String>,
@@ -42,11 +42,12 @@ struct Written {
 
 impl Written {
     fn of(attributes: &Attributes) -> Result<Self> {
+        let json = json(attributes)?;
         Ok(Self {
-            json: json(attributes)?,
             upn_key: attributes.text("userPrincipalName").map(text::fold),
-            row_hash: attributes.row_hash(),
+            row_hash: Hash::of(&json),
             change_hash: attributes.change_hash(),
+            json,
         })
     }
 }
@@ -292,7 +293,7 @@ async fn load(tx: &mut Tx, place: Place, ids: Vec<String>) -> Result<HashMap<Str
 /// Rows for users that were named and never told, by source id; gives their keys.
 pub(super) async fn stubs(tx: &mut Tx, place: Place, ids: Vec<String>) -> Result<Vec<(String, i64)>> {
     let keys = tx.fresh_ids("mirror_users", ids.len()).await?;
-    let nothing = Attributes::new();
+    let nothing = Written::of(&Attributes::new())?;
     let mut rows = Vec::with_capacity(ids.len());
     let mut made = Vec::with_capacity(ids.len());
     for (id, key) in ids.into_iter().zip(keys) {
@@ -301,11 +302,11 @@ pub(super) async fn stubs(tx: &mut Tx, place: Place, ids: Vec<String>) -> Result
             place.tenant.into(),
             Value::Text(id.clone()),
             Value::Int(presence_code(Presence::Unseen)),
-            Value::from("{}"),
+            Value::Text(nothing.json.clone()),
             Value::Null,
             Value::Null,
-            nothing.row_hash().into(),
-            nothing.change_hash().into(),
+            nothing.row_hash.into(),
+            nothing.change_hash.into(),
             Value::Int(READ_SET_VERSION),
             Value::Int(0),
         ]);

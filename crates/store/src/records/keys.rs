@@ -39,14 +39,14 @@ pub(crate) async fn index<'p>(tx: &mut Tx, people: impl Iterator<Item = &'p Pers
 }
 
 /// Takes changed records in, in the place of what they were.
-pub(crate) async fn reindex(tx: &mut Tx, people: &[Person]) -> Result<()> {
+pub(crate) async fn reindex(tx: &mut Tx, people: &[&Person]) -> Result<()> {
     let fields = fields(tx).await?;
     if fields.is_empty() {
         return Ok(());
     }
     let ids: Vec<i64> = people.iter().map(|person| person.id.0).collect();
     tx.execute("DELETE FROM person_keys WHERE person_id IN EACH_INT($1)", values![ids]).await?;
-    tx.insert_many("person_keys", ROW, rows(&fields, people.iter()), OnConflict::Skip).await.map(|_| ())
+    tx.insert_many("person_keys", ROW, rows(&fields, people.iter().copied()), OnConflict::Skip).await.map(|_| ())
 }
 
 impl Store {

@@ -130,8 +130,11 @@ impl Remote {
     }
 }
 
-/// Writes new records.
-pub(crate) async fn insert(tx: &mut Tx, people: &[(Person, Remote)], by: &str, now: i64) -> Result<()> {
+/// Writes new records, each with where it comes from.
+pub(crate) async fn insert(tx: &mut Tx, people: &[(&Person, &Remote)], by: &str, now: i64) -> Result<()> {
+    if people.is_empty() {
+        return Ok(());
+    }
     let mut rows = Vec::with_capacity(people.len());
     let mut addresses = Vec::new();
     for (person, remote) in people {
@@ -142,11 +145,14 @@ pub(crate) async fn insert(tx: &mut Tx, people: &[(Person, Remote)], by: &str, n
     }
     tx.insert_many("people", INSERT, rows, OnConflict::Fail).await?;
     tx.insert_many("person_addresses", &["address_key", "person_id"], addresses, OnConflict::Skip).await?;
-    keys::index(tx, people.iter().map(|(person, _)| person)).await
+    keys::index(tx, people.iter().map(|(person, _)| *person)).await
 }
 
 /// Writes changed records; `readdressed` names those whose further addresses may differ.
-pub(crate) async fn update(tx: &mut Tx, people: &[Person], readdressed: &[PersonId], by: &str, now: i64) -> Result<()> {
+pub(crate) async fn update(tx: &mut Tx, people: &[&Person], readdressed: &[PersonId], by: &str, now: i64) -> Result<()> {
+    if people.is_empty() {
+        return Ok(());
+    }
     let rows = people.iter().map(|person| row(person, by, now)).collect::<Result<Vec<_>>>()?;
     tx.update_many("people", UPDATE, rows).await?;
     keys::reindex(tx, people).await?;
@@ -155,7 +161,7 @@ pub(crate) async fn update(tx: &mut Tx, people: &[Person], readdressed: &[Person
     }
     let keys: Vec<i64> = readdressed.iter().map(|id| id.0).collect();
     tx.execute("DELETE FROM person_addresses WHERE person_id IN EACH_INT($1)", values![keys]).await?;
-    let addresses = people.iter().filter(|p| readdressed.contains(&p.id)).flat_map(more_addresses).collect();
+    let addresses = people.iter().filter(|p| readdressed.contains(&p.id)).flat_map(|p| more_addresses(p)).collect();
     tx.insert_many("person_addresses", &["address_key", "person_id"], addresses, OnConflict::Skip).await.map(|_| ())
 }
 
@@ -264,7 +270,7 @@ impl Store {
             return Ok(before);
         }
         after.version += 1;
-        update(&mut tx, std::slice::from_ref(&after), &[id], by, now).await?;
+        update(&mut tx, &[&after], &[id], by, now).await?;
         touched_by_hand(&mut tx, &[(before.clone(), after.clone())]).await?;
         let fields = keys::fields(&mut tx).await?;
         touch::waiters(&mut tx, &wakes(Some(&before), &after, &fields)).await?;
