@@ -37,13 +37,16 @@ pub(crate) fn fit(change: &Change, limits: &BTreeMap<Field, usize>, say: &mut im
 /// Username and e-mail of what is archived end in a suffix, which no limit applies to and no address has; what is restored gets back
 /// what stood before the suffix, as it was (ruling 71).
 fn is_suffixed(change: &Change, field: &Field) -> bool {
+    if *field != Field::USERNAME && *field != Field::EMAIL {
+        return false;
+    }
     let archived = change.set.get(&Field::STATUS).and_then(Value::as_str) == Some(Status::Archived.as_str());
     let text = |fields: &Fields| fields.get(field).and_then(Value::as_str).map(str::to_owned);
     let own = || match (text(&change.before), text(&change.set)) {
-        (Some(before), Some(after)) => change.verb == Verb::Restore && before.starts_with(&after),
+        (Some(before), Some(after)) => before.starts_with(&after),
         _ => false,
     };
-    (*field == Field::USERNAME || *field == Field::EMAIL) && (archived || own())
+    archived || (change.verb == Verb::Restore && own())
 }
 
 fn has_form(field: &Field, value: &Value, suffixed: bool) -> bool {

@@ -37,6 +37,14 @@ pub enum StoreError {
         /// The tenant.
         tenant: i64,
     },
+    /// The database was started again and has lost the last of what it had committed: what this worker knows is ahead of it.
+    #[error(
+        "The database was started again and has lost the last writes of tenant {tenant}; this worker stops. Nothing is half done: the next sync goes on from what is left."
+    )]
+    Forgotten {
+        /// The tenant.
+        tenant: i64,
+    },
     /// What was asked for does not exist.
     #[error("There is no {what} {id}.")]
     NotFound {

@@ -226,7 +226,8 @@ impl Store {
         change: RunChange,
         now: i64,
     ) -> Result<()> {
-        let mut tx = self.begin_fenced(lease).await?;
+        let rests = to.is_over() || matches!(to, RunState::Ready | RunState::Held);
+        let mut tx = if rests { self.begin_fenced_for_good(lease).await? } else { self.begin_fenced(lease).await? };
         transition(&mut tx, id, from, to, change, now).await?;
         tx.commit().await
     }
@@ -274,17 +275,21 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn run_counts(&self, id: RunId) -> Result<Counts> {
-        let sql = "SELECT users, unchanged, excluded, in_review, failed_users FROM runs WHERE id = $1";
-        let row = self.db.query_opt(sql, values![id]).await?.ok_or_else(|| StoreError::missing("run", id))?;
+        let sql = "SELECT users, unchanged, excluded, in_review, failed_users,
+                (SELECT COUNT(*) FROM outcomes WHERE change_id > $2 AND change_id <= $3 AND failed = 0),
+                (SELECT COUNT(*) FROM outcomes WHERE change_id > $2 AND change_id <= $3 AND failed = 1)
+             FROM runs WHERE id = $1";
+        let (from, to) = crate::plan::stretch(id);
+        let row = self.db.query_opt(sql, values![id, from, to]).await?.ok_or_else(|| StoreError::missing("run", id))?;
         let mut counts = Counts {
             users: row.get(0)?,
             unchanged: row.get(1)?,
             excluded: row.get(2)?,
             in_review: row.get(3)?,
-            failed: row.get(4)?,
+            applied: row.get(5)?,
+            failed: row.get::<i64>(4)? + row.get::<i64>(6)?,
             ..Counts::default()
         };
-        let (from, to) = crate::plan::stretch(id);
         let sql = "SELECT verb, COUNT(*) FROM changes WHERE id > $1 AND id <= $2 GROUP BY verb";
         for row in self.db.query(sql, values![from, to]).await? {
             let n: i64 = row.get(1)?;
@@ -299,12 +304,6 @@ impl Store {
                 "archive" => counts.archive = n,
                 _ => counts.restore = n,
             }
-        }
-        let sql = "SELECT COUNT(CASE WHEN failed = 0 THEN 1 END), COUNT(CASE WHEN failed = 1 THEN 1 END) FROM outcomes
-             WHERE change_id > $1 AND change_id <= $2";
-        if let Some(row) = self.db.query_opt(sql, values![from, to]).await? {
-            counts.applied = row.get(0)?;
-            counts.failed += row.get::<i64>(1)?;
         }
         Ok(counts)
     }

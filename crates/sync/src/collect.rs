@@ -6,7 +6,7 @@
 use crate::ahead::{Ahead, ahead};
 use crate::engine::Job;
 use crate::error::{Error, Result};
-use model::directory::{Cursor, Feed, Presence};
+use model::directory::{Cursor, Feed, Page, Presence};
 use model::run::{RunKind, RunState};
 use model::{SourceId, UserKey};
 use sources::{SourceError, Watch};
@@ -16,8 +16,8 @@ use tokio::sync::mpsc;
 
 /// Absent users asked about at once.
 const ABSENTEES: i64 = 1_000;
-/// Pages fetched ahead, of about a thousand users and a megabyte each.
-const PAGES: usize = 2;
+/// Pages prepared ahead, of about a thousand users and a megabyte each. One more waits to be prepared.
+const PAGES: usize = 1;
 /// Users and memberships in one transaction: long enough for speed, short enough (a fraction of a second) that others get to the
 /// database in between.
 const COMMIT: u64 = 8_000;
@@ -27,7 +27,7 @@ struct Pages {
     receiver: mpsc::Receiver<Result<PageCommit>>,
     /// An error that waits until the pages before it are committed.
     error: Option<Error>,
-    _task: Ahead<()>,
+    _tasks: [Ahead<()>; 2],
 }
 
 impl Pages {
@@ -149,12 +149,13 @@ impl Job {
         Ok(())
     }
 
-    /// Fetches, parses and prepares the pages of a round on another thread while earlier ones are written.
+    /// Fetches and parses the pages of a round on one thread, and prepares them on another, while earlier ones are written.
     fn pages(&self, feed: Feed, state: &FeedState) -> Pages {
         let (source, select, mut cursor) = (self.source.clone(), self.select.clone(), state.cursor.clone());
         let (round, full, log_edges) = (state.round, state.full, self.log_edges());
+        let (fetched, mut coming) = mpsc::channel(1);
         let (sender, receiver) = mpsc::channel(PAGES);
-        let task = ahead(async move {
+        let fetching = ahead(async move {
             let mut watch = Watch::default();
             loop {
                 let page = async {
@@ -162,20 +163,29 @@ impl Job {
                     if let Cursor::Page(link) = &page.next {
                         watch.page(link, !page.events.is_empty())?;
                     }
-                    Ok(PageCommit::new(feed, round, full, log_edges, page)?)
+                    Ok(page)
                 };
-                let page: Result<PageCommit> = page.await;
+                let page: Result<Page> = page.await;
                 if let Ok(page) = &page {
-                    cursor = page.next().clone();
+                    cursor = page.next.clone();
                 }
                 let last = page.is_err() || !matches!(cursor, Cursor::Page(_));
                 // Nobody takes it any more: the run has failed or was given up.
-                if sender.send(page).await.is_err() || last {
+                if fetched.send(page).await.is_err() || last {
                     return;
                 }
             }
         });
-        Pages { receiver, error: None, _task: task }
+        let preparing = ahead(async move {
+            while let Some(page) = coming.recv().await {
+                let page = page.and_then(|page| Ok(PageCommit::new(feed, round, full, log_edges, page)?));
+                let failed = page.is_err();
+                if sender.send(page).await.is_err() || failed {
+                    return;
+                }
+            }
+        });
+        Pages { receiver, error: None, _tasks: [fetching, preparing] }
     }
 
     /// Changed memberships are logged once the tenant was planned; before that everyone is due anyway.

@@ -22,7 +22,7 @@ use model::run::{RunKind, RunState};
 use model::{RunId, TenantKey};
 use planner::guard;
 use std::time::Duration;
-use store::{Lease, PlanFilter, Run, RunChange, RunFilter, RunVerdict, Tenant};
+use store::{Lease, PlanFilter, Run, RunChange, RunFilter, RunVerdict, StoreError, Tenant};
 
 /// A request for a run.
 #[derive(Debug, Clone)]
@@ -212,8 +212,8 @@ impl Engine {
         let result = tracing::Instrument::instrument(self.work_inside(lease, run, approve_first, teller), span).await;
         match result {
             Ok(id) => Ok(id),
-            // Somebody else has the tenant now and goes on with the run; it is not this one's to fail.
-            Err(Error::Store(error @ store::StoreError::LeaseLost { .. })) => Err(error.into()),
+            // Somebody else has the tenant now, or the next worker will, and goes on with the run; it is not this one's to fail.
+            Err(Error::Store(error @ (StoreError::LeaseLost { .. } | StoreError::Forgotten { .. }))) => Err(error.into()),
             Err(error) => {
                 tracing::error!(run = %run.id, code = error.code(), "{error}");
                 let stored = self.store().run(run.id).await?;

@@ -13,6 +13,8 @@ mod value;
 pub use value::{Params, Row, Value};
 
 use crate::error::{Result, StoreError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// A database: a pool of connections.
 #[derive(Clone)]
@@ -74,12 +76,25 @@ impl Db {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn begin(&self) -> Result<Tx> {
-        Ok(Tx {
-            inner: match &self.inner {
-                Inner::Sqlite(pool) => TxInner::Sqlite(pool.begin().await?),
-                Inner::Postgres(pool) => TxInner::Postgres(pool.begin().await?),
-            },
-        })
+        let inner = match &self.inner {
+            Inner::Sqlite(pool) => TxInner::Sqlite(pool.begin().await?),
+            Inner::Postgres(pool) => TxInner::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { inner, count: None })
+    }
+
+    /// The same for what is done again when it is lost: a server that loses its power may forget the last of these, and what was begun
+    /// after them, and nothing else.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn begin_quick(&self) -> Result<Tx> {
+        let inner = match &self.inner {
+            // Is so in any case: its log is written, and comes to the disk with a checkpoint.
+            Inner::Sqlite(pool) => TxInner::Sqlite(pool.begin().await?),
+            Inner::Postgres(pool) => TxInner::Postgres(pool.begin_quick().await?),
+        };
+        Ok(Tx { inner, count: None })
     }
 
     /// Begins a transaction that only reads, from one snapshot.
@@ -87,12 +102,11 @@ impl Db {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn read(&self) -> Result<Tx> {
-        Ok(Tx {
-            inner: match &self.inner {
-                Inner::Sqlite(pool) => TxInner::Sqlite(pool.read().await?),
-                Inner::Postgres(pool) => TxInner::Postgres(pool.read().await?),
-            },
-        })
+        let inner = match &self.inner {
+            Inner::Sqlite(pool) => TxInner::Sqlite(pool.read().await?),
+            Inner::Postgres(pool) => TxInner::Postgres(pool.read().await?),
+        };
+        Ok(Tx { inner, count: None })
     }
 
     /// One query on its own.
@@ -127,7 +141,8 @@ impl Db {
         let sql = match &self.inner {
             Inner::Sqlite(_) => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1",
             Inner::Postgres(_) => {
-                "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1"
+                "SELECT 1 FROM pg_class
+                 WHERE relname = $1 AND relkind = 'r' AND relnamespace = to_regnamespace(quote_ident(current_schema()))"
             }
         };
         Ok(self.query_opt(sql, vec![Value::from(name)]).await?.is_some())
@@ -188,6 +203,8 @@ impl Db {
 /// A transaction. Nothing is kept unless [`Tx::commit`] is reached.
 pub struct Tx {
     inner: TxInner,
+    /// Where its number is noted once it is committed.
+    count: Option<(Arc<AtomicI64>, i64)>,
 }
 
 enum TxInner {
@@ -294,9 +311,18 @@ impl Tx {
     /// As for [`Tx::execute`].
     pub async fn commit(self) -> Result<()> {
         match self.inner {
-            TxInner::Sqlite(tx) => tx.commit(),
-            TxInner::Postgres(tx) => tx.commit().await,
+            TxInner::Sqlite(tx) => tx.commit()?,
+            TxInner::Postgres(tx) => tx.commit().await?,
         }
+        if let Some((last, number)) = self.count {
+            last.fetch_max(number, Ordering::AcqRel);
+        }
+        Ok(())
+    }
+
+    /// Notes a number in `last` when this is committed.
+    pub(crate) fn counting(&mut self, last: Arc<AtomicI64>, number: i64) {
+        self.count = Some((last, number));
     }
 }
 

@@ -45,12 +45,6 @@ impl PageCommit {
         }
         Ok(Self { feed, round, full, log_edges, people, edges, next: page.next })
     }
-
-    /// Where reading goes on after this page.
-    #[must_use]
-    pub fn next(&self) -> &Cursor {
-        &self.next
-    }
 }
 
 /// What a page came to.

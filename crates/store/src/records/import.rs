@@ -133,7 +133,13 @@ impl Import {
             created
                 .push((one.person, Remote { target: self.target.clone(), id: Some(one.remote_id), version: one.remote_version }));
         }
-        people::insert(&mut self.tx, &created.iter().map(|(person, remote)| (person, remote)).collect::<Vec<_>>(), &self.by, self.now).await?;
+        people::insert(
+            &mut self.tx,
+            &created.iter().map(|(person, remote)| (person, remote)).collect::<Vec<_>>(),
+            &self.by,
+            self.now,
+        )
+        .await?;
         people::touched_by_hand(&mut self.tx, &updates).await?;
         wakes.extend(updates.iter().flat_map(|(old, new)| people::wakes(Some(old), new, &fields)));
         let updated: Vec<&Person> = updates.iter().map(|(_, new)| new).collect();

@@ -1,6 +1,7 @@
-use crate::world::{NOW, World, on_each};
+use crate::world::{NOW, World, on_each, raw};
 use model::directory::Feed;
 use store::{Store, StoreError};
+use testkit::databases;
 
 const TTL: i64 = 30_000;
 
@@ -45,4 +46,27 @@ async fn a_lease_that_was_given_back_is_free_at_once() {
         assert!(store.acquire_lease(world.tenant.key, "other", NOW, TTL).await.expect("database").is_some());
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_notices_that_the_database_has_lost_what_it_had_committed() {
+    for database in [databases::sqlite(), databases::postgres()] {
+        let database = database.expect("a database for the test");
+        let store = Store::open(database.url(), NOW).await.expect("a fresh database opens");
+        let world = World::new(store.clone()).await;
+        let round = store.begin_round(&world.lease, Feed::Users, true).await.expect("round");
+        world.page(Feed::Users, round, true, Vec::new()).await;
+        // As after a loss of power: the last commit is gone.
+        raw(database.url(), "UPDATE leases SET writes = writes - 1").await;
+        let refused = store.begin_round(&world.lease, Feed::Users, true).await;
+        assert!(matches!(refused, Err(StoreError::Forgotten { .. })), "{refused:?}");
+        // A writer that gives up what it began has lost nothing.
+        let late = NOW + 2 * crate::world::DAY;
+        let next = store.acquire_lease(world.tenant.key, "next", late, TTL).await.expect("database").expect("it ran out");
+        for _ in 0..3 {
+            drop(store.write(&next).await.expect("it may write"));
+        }
+        store.begin_round(&next, Feed::Users, true).await.expect("and goes on");
+        store.close().await;
+    }
 }
