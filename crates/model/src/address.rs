@@ -21,7 +21,7 @@ impl AddressKey {
         if local.is_empty() || domain.is_empty() {
             return None;
         }
-        if address.is_ascii() && !domain.contains("xn--") && plain_domain(domain) {
+        if plain_domain(domain) && address.is_ascii() {
             return Some(Self(address.to_ascii_lowercase()));
         }
         let domain = match idna::domain_to_ascii_strict(domain) {
@@ -39,9 +39,25 @@ impl AddressKey {
     }
 }
 
-/// Letters, digits, inner hyphens and single dots only: what UTS-46 would only lower-case.
+/// Letters, digits, inner hyphens and single dots only, and no label that is encoded: what UTS-46 would only lower-case.
 fn plain_domain(domain: &str) -> bool {
-    domain.len() <= 253 && domain.split('.').all(is_label)
+    // Byte by byte, since this is done several times for every user: how long the label is by now, and what it ended with.
+    let (mut label, mut last, mut hyphens) = (0, b'.', false);
+    for byte in domain.bytes() {
+        match byte {
+            b'.' if label == 0 || last == b'-' => return false,
+            b'.' => label = 0,
+            b'-' if label == 0 => return false,
+            b'-' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' if label < LABEL_OCTETS => {
+                label += 1;
+                hyphens |= byte == b'-';
+            }
+            _ => return false,
+        }
+        last = byte;
+    }
+    let is_plain = label > 0 && last != b'-' && domain.len() <= 253;
+    is_plain && !(hyphens && domain.contains("xn--"))
 }
 
 impl fmt::Display for AddressKey {
@@ -55,6 +71,9 @@ const LOCAL_OCTETS: usize = 64;
 
 /// Longest domain, in octets (RFC 5321, 4.5.3.1.2).
 const DOMAIN_OCTETS: usize = 255;
+
+/// Longest label of a domain, in octets (RFC 1035, 2.3.4).
+const LABEL_OCTETS: usize = 63;
 
 /// Whether an address is a mailbox by RFC 6531 (ruling 124): control characters are refused, every other character outside ASCII
 /// is allowed, format characters and combining marks among them; a quoted local part or an address literal is accepted, a name
@@ -109,7 +128,7 @@ fn is_domain(domain: &str) -> bool {
 
 /// Letters, digits and inner hyphens, at most 63 (RFC 1035, 2.3.4).
 fn is_label(label: &str) -> bool {
-    (1..=63).contains(&label.len())
+    (1..=LABEL_OCTETS).contains(&label.len())
         && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         && !label.starts_with('-')
         && !label.ends_with('-')
@@ -186,6 +205,7 @@ mod tests {
         assert_eq!(key("e\u{301}va@x.example"), key("\u{c9}va@x.example"));
         assert_ne!(key("a.b@x.example"), key("ab@x.example"), "no dot-stripping");
         assert_ne!(key("a+b@x.example"), key("a@x.example"), "no plus-stripping");
+        assert_eq!(key("a@A-b.x1.Example"), "a@a-b.x1.example");
         assert_eq!(AddressKey::of("no-at-sign"), None);
         assert_eq!(AddressKey::of("@x.example"), None);
     }
@@ -242,5 +262,13 @@ mod tests {
             assert!(!is_valid(bad), "{bad:?}");
         }
         assert!(is_valid(&format!("{}@x.example", "a".repeat(64))) && !is_valid(&format!("{}@x.example", "a".repeat(65))));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_plain_domain_is_one_of_plain_labels(domain in "([a-cA-Cx0n_-]{0,4}[.-]{0,2}){0,5}(xn--)?(a{60,64})?") {
+            let plain = domain.len() <= 253 && domain.split('.').all(is_label) && !domain.contains("xn--");
+            proptest::prop_assert_eq!(plain_domain(&domain), plain);
+        }
     }
 }

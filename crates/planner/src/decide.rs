@@ -204,7 +204,25 @@ impl Planner {
     /// Looks at these users: what scope and rules say of each is found once, for what is asked about them and for what is decided.
     #[must_use]
     pub fn batch<'b>(&'b self, users: &'b [UserFacts]) -> Batch<'b> {
-        Batch { planner: self, users, selections: users.iter().map(|user| self.select(user)).collect() }
+        let select = |user| {
+            let mut selection = self.select(user);
+            if let Selection::Rule(won) = &mut selection
+                && !is_gone(user)
+            {
+                self.look_for(user, won);
+            }
+            selection
+        };
+        Batch { planner: self, users, selections: users.iter().map(select).collect() }
+    }
+
+    /// Notes what a user's records are looked for by, for as many as the rule wants and the user does not have.
+    fn look_for<'b>(&'b self, user: &'b UserFacts, won: &mut Won<'b>) {
+        for kind in won.compiled.rule.then.kind.kinds() {
+            if !live(user).any(|l| l.person.kind == *kind) {
+                *won.probes.of_mut(*kind) = self.match_keys.of(*kind).probes(user);
+            }
+        }
     }
 
     /// What must be known to decide these users.
@@ -223,7 +241,7 @@ impl Planner {
         for kind in won.compiled.rule.then.kind.kinds() {
             let linked = live(user).find(|l| l.person.kind == *kind);
             if linked.is_none() {
-                self.match_keys.of(*kind).ask(user, questions);
+                keys::ask(won.probes.of(*kind).as_deref().unwrap_or_default(), questions);
                 questions.usernames.extend(Self::former_names(user, *kind).map(|name| text::fold(&name)));
                 if user.review.as_ref().is_some_and(|item| item.why == ReviewWhy::DuplicateInSource) {
                     // Whether the other user still has the address that both would have, be it a matching key or not.

@@ -121,24 +121,6 @@ impl MatchKeys {
         }
     }
 
-    /// Asks for everybody who has one of the user's values. What cannot be computed is told of when the user is decided.
-    pub(crate) fn ask(&self, user: &UserFacts, questions: &mut Questions) {
-        for probe in self.probes(user).unwrap_or_default() {
-            match probe.lookup {
-                Lookup::Address(key) => {
-                    questions.addresses.insert(key);
-                }
-                Lookup::Upn(name, local) => {
-                    questions.keys.insert((UPN, name.clone()));
-                    questions.usernames.extend(local.into_iter().chain([name]));
-                }
-                Lookup::Field(field, value) => {
-                    questions.keys.insert((field, value));
-                }
-            }
-        }
-    }
-
     /// What may bring a record for the user.
     pub(crate) fn waits(&self, user: &UserFacts) -> Vec<Wait> {
         let probes = self.probes(user).unwrap_or_default().into_iter();
@@ -151,6 +133,24 @@ impl MatchKeys {
             Lookup::Field(field, value) => vec![Wait::Key(field, value)],
         });
         waits.collect()
+    }
+}
+
+/// Asks for everybody who has one of a user's values. What cannot be computed is told of when the user is decided.
+pub(crate) fn ask(probes: &[Probe<'_>], questions: &mut Questions) {
+    for probe in probes {
+        match &probe.lookup {
+            Lookup::Address(key) => {
+                questions.addresses.insert(key.clone());
+            }
+            Lookup::Upn(name, local) => {
+                questions.keys.insert((UPN, name.clone()));
+                questions.usernames.extend(local.iter().chain([name]).cloned());
+            }
+            Lookup::Field(field, value) => {
+                questions.keys.insert((field.clone(), value.clone()));
+            }
+        }
     }
 }
 
