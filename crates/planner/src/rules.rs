@@ -209,7 +209,9 @@ impl Rules {
     /// The rules of whose groups the user is in one, or that ask for none: in the order of rules.
     fn candidates(&self, member_of: &MemberOf) -> impl Iterator<Item = &Compiled> {
         let mut places = self.of_anybody.clone();
-        places.extend(member_of.iter().filter_map(|(named, _)| self.by_group.get(named)).flatten());
+        for (named, _) in member_of {
+            places.extend_from_slice(self.by_group.get(named).map(Vec::as_slice).unwrap_or_default());
+        }
         places.sort_unstable();
         places.dedup();
         places.into_iter().map(|at| &self.rules[at])

@@ -108,11 +108,12 @@ fn trimmed(value: Cow<'_, str>) -> Cow<'_, str> {
 
 /// A value as a mapping takes it.
 pub(crate) fn of_value(value: &Value) -> Yield<'_> {
-    if text::is_empty(value) {
-        return Yield::Nothing;
-    }
     match value {
-        Value::String(s) => Yield::Text(Cow::Borrowed(text::trim(s))),
+        Value::String(s) => match text::trim(s) {
+            "" => Yield::Nothing,
+            s => Yield::Text(Cow::Borrowed(s)),
+        },
+        other if text::is_empty(other) => Yield::Nothing,
         Value::Array(items) if items.iter().all(|i| i.is_string() || text::is_empty(i)) => Yield::Texts(
             items.iter().filter_map(Value::as_str).map(text::trim).filter(|s| !s.is_empty()).map(Cow::Borrowed).collect(),
         ),
@@ -132,13 +133,16 @@ fn follow<'a>(path: &[Step], user: &'a Attributes) -> &'a Value {
 
 fn derive(derived: Derived, user: &Attributes) -> Option<Cow<'_, str>> {
     match derived {
-        Derived::FirstName => match split_display_name(user) {
-            Some(name) => at_last_space(name).map(|(first, _)| Cow::Borrowed(text::trim(first))),
-            None => user.text("givenName").map(Cow::Borrowed),
+        // The display name stands in where there is neither a first nor a last name.
+        Derived::FirstName => match user.text("givenName") {
+            Some(first) => Some(Cow::Borrowed(first)),
+            None if user.text("surname").is_some() => None,
+            None => at_last_space(user.text("displayName")?).map(|(first, _)| Cow::Borrowed(text::trim(first))),
         },
-        Derived::LastName => match split_display_name(user) {
-            Some(name) => Some(Cow::Borrowed(at_last_space(name).map_or(name, |(_, last)| last))),
-            None => user.text("surname").map(Cow::Borrowed),
+        Derived::LastName => match user.text("surname") {
+            Some(last) => Some(Cow::Borrowed(last)),
+            None if user.text("givenName").is_some() => None,
+            None => user.text("displayName").map(|name| Cow::Borrowed(at_last_space(name).map_or(name, |(_, last)| last))),
         },
         Derived::MailOrGuest => mail_or_guest(user),
         Derived::MailOrUpn => mail_or_guest(user).or_else(|| {
@@ -160,12 +164,6 @@ fn derive(derived: Derived, user: &Attributes) -> Option<Cow<'_, str>> {
 /// fault to be reported.
 fn at_last_space(name: &str) -> Option<(&str, &str)> {
     name.rsplit_once(|c: char| c.is_whitespace() && !c.is_control())
-}
-
-/// The display name, where it must stand in for first and last name: neither of them is there.
-fn split_display_name(user: &Attributes) -> Option<&str> {
-    let unnamed = user.text("givenName").is_none() && user.text("surname").is_none();
-    if unnamed { user.text("displayName") } else { None }
 }
 
 fn mail_or_guest(user: &Attributes) -> Option<Cow<'_, str>> {
