@@ -18,7 +18,8 @@ pub struct Field(Name);
 enum Name {
     /// A place in [`SORTED`].
     Standard(u8),
-    Custom(Cow<'static, str>),
+    /// How many of [`SORTED`] come before it, and the name.
+    Custom(u8, Cow<'static, str>),
 }
 
 /// Values of fields, by name.
@@ -110,10 +111,10 @@ impl Field {
     /// A field by name.
     #[must_use]
     pub fn new(name: &str) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "there are twenty of them")]
         match SORTED.binary_search(&name) {
-            #[expect(clippy::cast_possible_truncation, reason = "there are twenty of them")]
             Ok(place) => Self(Name::Standard(place as u8)),
-            Err(_) => Self(Name::Custom(Cow::Owned(name.to_owned()))),
+            Err(place) => Self(Name::Custom(place as u8, Cow::Owned(name.to_owned()))),
         }
     }
 
@@ -121,15 +122,16 @@ impl Field {
     #[must_use]
     pub const fn named(name: &'static str) -> Self {
         let mut place = 0;
-        while place < SORTED.len() {
-            let standard = SORTED[place].as_bytes();
-            if !is_before(standard, name.as_bytes()) && !is_before(name.as_bytes(), standard) {
-                #[expect(clippy::cast_possible_truncation, reason = "there are twenty of them")]
-                return Self(Name::Standard(place as u8));
-            }
+        while place < SORTED.len() && is_before(SORTED[place].as_bytes(), name.as_bytes()) {
             place += 1;
         }
-        Self(Name::Custom(Cow::Borrowed(name)))
+        #[expect(clippy::cast_possible_truncation, reason = "there are twenty of them")]
+        let at = place as u8;
+        if place < SORTED.len() && !is_before(name.as_bytes(), SORTED[place].as_bytes()) {
+            Self(Name::Standard(at))
+        } else {
+            Self(Name::Custom(at, Cow::Borrowed(name)))
+        }
     }
 
     /// The field's name.
@@ -138,7 +140,7 @@ impl Field {
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Name::Standard(place) => SORTED[usize::from(*place)],
-            Name::Custom(name) => name,
+            Name::Custom(_, name) => name,
         }
     }
 
@@ -160,11 +162,21 @@ impl Ord for Field {
     fn cmp(&self, other: &Self) -> Ordering {
         match (&self.0, &other.0) {
             (Name::Standard(a), Name::Standard(b)) => a.cmp(b),
-            _ => {
-                let (a, b) = (self.as_str(), other.as_str());
-                // Most names differ in their first letter already.
-                a.as_bytes().first().cmp(&b.as_bytes().first()).then_with(|| a.cmp(b))
+            (Name::Standard(a), Name::Custom(b, _)) => {
+                if a < b {
+                    Ordering::Less
+                } else {
+                    Ordering::Greater
+                }
             }
+            (Name::Custom(a, _), Name::Standard(b)) => {
+                if b < a {
+                    Ordering::Greater
+                } else {
+                    Ordering::Less
+                }
+            }
+            (Name::Custom(a, x), Name::Custom(b, y)) => a.cmp(b).then_with(|| x.cmp(y)),
         }
     }
 }

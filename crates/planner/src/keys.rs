@@ -137,20 +137,33 @@ impl MatchKeys {
 }
 
 /// Asks for everybody who has one of a user's values. What cannot be computed is told of when the user is decided.
-pub(crate) fn ask(probes: &[Probe<'_>], questions: &mut Questions) {
+pub(crate) fn ask(probes: &[Probe<'_>], asked: &mut Asked) {
     for probe in probes {
         match &probe.lookup {
-            Lookup::Address(key) => {
-                questions.addresses.insert(key.clone());
-            }
+            Lookup::Address(key) => asked.addresses.push(key.clone()),
             Lookup::Upn(name, local) => {
-                questions.keys.insert((UPN, name.clone()));
-                questions.usernames.extend(local.iter().chain([name]).cloned());
+                asked.others.keys.insert((UPN, name.clone()));
+                asked.usernames.extend(local.iter().chain([name]).cloned());
             }
             Lookup::Field(field, value) => {
-                questions.keys.insert((field.clone(), value.clone()));
+                asked.others.keys.insert((field.clone(), value.clone()));
             }
         }
+    }
+}
+
+/// A batch's questions as they come together: those that nearly everybody has are brought into order once, at the end.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) addresses: Vec<AddressKey>,
+    pub(crate) usernames: Vec<String>,
+    pub(crate) others: Questions,
+}
+
+impl From<Asked> for Questions {
+    fn from(asked: Asked) -> Self {
+        let Asked { addresses, usernames, others } = asked;
+        Questions { addresses: addresses.into_iter().collect(), usernames: usernames.into_iter().collect(), ..others }
     }
 }
 
