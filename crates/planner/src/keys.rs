@@ -113,6 +113,10 @@ impl MatchKeys {
 
     fn by_email<'u>(user: &'u UserFacts, probes: &mut Vec<Probe<'u>>) {
         for (attribute, address) in source::match_addresses(&user.attributes) {
+            // Entra tells the same address several times, mostly letter by letter.
+            if probes.iter().any(|p| matches!(p.lookup, Lookup::Address(_)) && p.value == address) {
+                continue;
+            }
             let Some(key) = AddressKey::of(&address) else { continue };
             if !probes.iter().any(|p| matches!(&p.lookup, Lookup::Address(other) if *other == key)) {
                 let (of, lookup) = (Cow::Borrowed(attribute), Lookup::Address(key));

@@ -405,7 +405,7 @@ impl FieldPlan {
 
     /// Whether Entra's value is this text, letter by letter.
     pub(crate) fn is(&self, user: &UserFacts, text: &str) -> bool {
-        matches!(self.value(user, None), Yield::Text(value) if value == text)
+        self.mapping.source.as_ref().is_some_and(|source| source::is(source, user, text))
     }
 
     /// The value for an empty field: the rule's before the mapping's (ruling 44).
@@ -427,14 +427,11 @@ impl FieldPlan {
         own: Option<&AddressKey>,
         draft: &mut Draft,
     ) {
-        let value = self.value(user, own);
-        if let (Some(person), Yield::Text(value)) = (record, &value)
-            && self.column.text(person, &self.field).is_some_and(|now| now == value.as_ref())
-        {
+        if record.and_then(|person| self.column.text(person, &self.field)).is_some_and(|now| self.is(user, now)) {
             // What is stored letter by letter needs no look at its form: the way of nearly all fields of nearly all users.
             return;
         }
-        let (wanted, left_out) = fit::fit(&self.field, self.form, self.limit, value);
+        let (wanted, left_out) = self.wanted(user, own);
         let Some(person) = record else { return self.create(user, rule, wanted, left_out, draft) };
         if let Some(unfit) = left_out.filter(|_| moment.is_due(self) && self.mapping.overwrite != Overwrite::Never) {
             draft.unfit(user, &self.field, unfit);

@@ -72,10 +72,28 @@ pub(crate) fn of<'a>(source: &Source, user: &'a UserFacts) -> Yield<'a> {
             Yield::Texts(proxy_addresses(user).filter(|a| !text::trim(a).is_empty()).map(Cow::Borrowed).collect())
         }
         Source::Derived(derived) => match derive(*derived, user) {
-            Some(value) if !text::trim(&value).is_empty() => Yield::Text(trimmed(value)),
-            _ => Yield::Nothing,
+            Some(value) => match trimmed(value) {
+                value if value.is_empty() => Yield::Nothing,
+                value => Yield::Text(value),
+            },
+            None => Yield::Nothing,
         },
     }
+}
+
+/// Whether a source's value is this text, letter by letter.
+pub(crate) fn is(source: &Source, user: &UserFacts, text: &str) -> bool {
+    // Most mappings name an attribute, and it says the same: a text that is neither empty nor in need of trimming is its own value.
+    if let Source::Attribute(path) = source
+        && let [Step::Name(name)] = path.as_slice()
+        && name != "id"
+        && user.attributes.get(name).as_str() == Some(text)
+        && !text.is_empty()
+        && text::trim(text).len() == text.len()
+    {
+        return text != NEVER || !source.is_sign_in();
+    }
+    matches!(of(source, user), Yield::Text(value) if value == text)
 }
 
 /// The value of a source, if it is a text.

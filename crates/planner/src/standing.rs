@@ -160,8 +160,13 @@ impl Standing<'_> {
     /// All that is decided by rule, groups and the user's manager, for the link.
     pub(crate) fn decided(&self) -> Fields {
         let single = [Field::CLIENT, Field::SITE, Field::ROLE, Field::LICENCE_TYPE, Field::MANAGER];
-        let of_field = |field: Field| (self.value(&field), field);
-        let mut all: Fields = single.into_iter().map(of_field).filter(|(v, _)| !v.is_null()).map(|(v, f)| (f, v)).collect();
+        let mut all = Fields::new();
+        for field in single {
+            let value = self.value(&field);
+            if !value.is_null() {
+                all.insert(field, value);
+            }
+        }
         all.extend(self.sign_ins.iter().map(|(field, value)| ((*field).clone(), value.clone())));
         if self.rights.is_lent() {
             all.insert(LENT_ROLE, Value::Bool(true));
@@ -175,10 +180,10 @@ impl Standing<'_> {
 
     /// Whether that is what was decided last.
     pub(crate) fn is_as_decided(&self, before: &Fields) -> bool {
-        [&Field::CLIENT, &Field::SITE, &Field::ROLE, &Field::LICENCE_TYPE, &Field::EXTRA_ROLES, &Field::CABS, &Field::MANAGER]
-            .into_iter()
-            .chain(self.sign_ins.iter().map(|(field, _)| *field))
-            .all(|field| self.is_field_as_decided(field, before))
+        const FIELDS: &[Field] =
+            &[Field::CLIENT, Field::SITE, Field::ROLE, Field::LICENCE_TYPE, Field::EXTRA_ROLES, Field::CABS, Field::MANAGER];
+        FIELDS.iter().all(|field| self.is_field_as_decided(field, before))
+            && self.sign_ins.iter().all(|(field, _)| self.is_field_as_decided(field, before))
     }
 
     /// The same for one field.
@@ -199,7 +204,7 @@ impl Standing<'_> {
                 was.iter().map(Value::as_str).eq(now.iter().map(|role| Some(*role)))
             }
             Field::CABS => self.seats.is_as_decided(before),
-            _ => was.cloned().unwrap_or(Value::Null) == self.value(field),
+            _ => *was.unwrap_or(&Value::Null) == self.value(field),
         }
     }
 
@@ -237,7 +242,10 @@ impl Standing<'_> {
 
     fn give_roles(&self, giving: &Giving<'_>, draft: &mut Draft) {
         if let Some(role) = self.rights.role {
-            giving.one(&Field::ROLE, Value::from(role), draft);
+            let has_it = giving.record.is_some_and(|r| r.role.as_deref() == Some(role));
+            if !has_it || giving.tells_role {
+                giving.one(&Field::ROLE, Value::from(role), draft);
+            }
         } else if giving.is_lent_still() {
             giving.one(&Field::ROLE, Value::Null, draft);
         }

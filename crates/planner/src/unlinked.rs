@@ -134,7 +134,9 @@ impl Planner {
             self.commit(user, won, *writing, answers, claims, &mut decision);
         }
         for change in &mut decision.changes {
-            change.reasons.splice(0..0, decision.reasons.iter().cloned());
+            let mut reasons = decision.reasons.clone();
+            reasons.append(&mut change.reasons);
+            change.reasons = reasons;
         }
         decision
     }
