@@ -17,7 +17,7 @@ impl AddressKey {
     #[must_use]
     pub fn of(address: &str) -> Option<Self> {
         let address = text::trim(address);
-        let (local, domain) = address.rsplit_once('@')?;
+        let (local, domain) = split(address)?;
         if local.is_empty() || domain.is_empty() {
             return None;
         }
@@ -64,7 +64,7 @@ const LABEL_OCTETS: usize = 63;
 /// beside the address is not.
 #[must_use]
 pub fn is_valid(address: &str) -> bool {
-    let Some((local, domain)) = address.rsplit_once('@') else { return false };
+    let Some((local, domain)) = split(address) else { return false };
     !text::has_control(address) && is_local(local) && is_domain(domain)
 }
 
@@ -180,7 +180,9 @@ pub fn guest_address(user_principal_name: &str) -> Option<String> {
 /// The parts of an address around its last `@`.
 #[must_use]
 pub fn split(address: &str) -> Option<(&str, &str)> {
-    address.rsplit_once('@')
+    // Addresses are short, and a search made for long texts would cost more than it saves.
+    let at = address.bytes().rposition(|byte| byte == b'@')?;
+    Some((&address[..at], &address[at + 1..]))
 }
 
 #[cfg(test)]

@@ -169,8 +169,8 @@ fn derive(derived: Derived, user: &Attributes) -> Option<Cow<'_, str>> {
             (!is_onmicrosoft(name) && !has_ext(name)).then_some(Cow::Borrowed(name))
         }),
         Derived::UpnLocalPart => own_name(user).map(|name| match name {
-            Cow::Borrowed(name) => Cow::Borrowed(name.rsplit_once('@').map_or(name, |(local, _)| local)),
-            Cow::Owned(name) => Cow::Owned(name.rsplit_once('@').map_or(name.as_str(), |(local, _)| local).to_owned()),
+            Cow::Borrowed(name) => Cow::Borrowed(address::split(name).map_or(name, |(local, _)| local)),
+            Cow::Owned(name) => Cow::Owned(address::split(&name).map_or(name.as_str(), |(local, _)| local).to_owned()),
         }),
         Derived::Upn => own_name(user),
         // A list, which `of` yields itself.

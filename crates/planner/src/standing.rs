@@ -203,6 +203,7 @@ impl Standing<'_> {
                 let now = self.rights.extra.as_deref().unwrap_or_default();
                 was.iter().map(Value::as_str).eq(now.iter().map(|role| Some(*role)))
             }
+            Field::CABS if was.is_none() => self.seats.is_empty(),
             Field::CABS => self.seats.is_as_decided(before),
             _ => *was.unwrap_or(&Value::Null) == self.value(field),
         }
