@@ -138,7 +138,10 @@ impl Attributes {
     pub fn get(&self, name: &str) -> &Value {
         const NULL: &Value = &Value::Null;
         // Few names are of one length: to look at lengths one after the other is faster than to compare texts by halves.
-        let found = self.entries.iter().find(|(n, _)| n.len() == name.len() && n.as_bytes() == name.as_bytes());
+        let found = self.entries.iter().find(|(n, _)| match n {
+            Cow::Borrowed(n) => *n == name,
+            Cow::Owned(n) => n == name,
+        });
         found.map_or(NULL, |(_, value)| value)
     }
 

@@ -93,6 +93,14 @@ impl<T> PerKind<T> {
             Kind::Contact => &self.contact,
         }
     }
+
+    /// The same, to be changed.
+    pub fn of_mut(&mut self, kind: Kind) -> &mut T {
+        match kind {
+            Kind::Agent => &mut self.agent,
+            Kind::Contact => &mut self.contact,
+        }
+    }
 }
 
 /// `scope`.

@@ -16,9 +16,10 @@ pub struct Field(Name);
 /// Most fields of most people are standard ones, which are compared as numbers. No custom field has the name of a standard one.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Name {
-    /// A place in [`Field::STANDARD`].
+    /// A place in [`SORTED`].
     Standard(u8),
-    Custom(Cow<'static, str>),
+    /// How many of [`SORTED`] come before it, and the name.
+    Custom(u8, Cow<'static, str>),
 }
 
 /// Values of fields, by name.
@@ -78,18 +79,20 @@ standard_fields! {
     ACCESS = "access";
 }
 
-/// Of each standard field, its place among them when they are sorted by name.
-const RANK: [u8; Field::STANDARD.len()] = {
-    let mut rank = [0; Field::STANDARD.len()];
-    let (mut i, mut j) = (0, 0);
-    while i < rank.len() {
-        rank[i] += is_before(Field::STANDARD[j].as_bytes(), Field::STANDARD[i].as_bytes()) as u8;
-        j += 1;
-        if j == rank.len() {
-            (i, j) = (i + 1, 0);
+/// The standard fields' names in their own order.
+const SORTED: [&str; Field::STANDARD.len()] = {
+    let mut sorted = [""; Field::STANDARD.len()];
+    let mut i = 0;
+    while i < sorted.len() {
+        let (mut rank, mut j) = (0, 0);
+        while j < sorted.len() {
+            rank += is_before(Field::STANDARD[j].as_bytes(), Field::STANDARD[i].as_bytes()) as usize;
+            j += 1;
         }
+        sorted[rank] = Field::STANDARD[i];
+        i += 1;
     }
-    rank
+    sorted
 };
 
 /// Whether a text sorts before another, where constants are made.
@@ -108,10 +111,10 @@ impl Field {
     /// A field by name.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        match Self::STANDARD.iter().position(|s| *s == name) {
-            #[expect(clippy::cast_possible_truncation, reason = "there are twenty of them")]
-            Some(place) => Self(Name::Standard(place as u8)),
-            None => Self(Name::Custom(Cow::Owned(name.to_owned()))),
+        #[expect(clippy::cast_possible_truncation, reason = "there are twenty of them")]
+        match SORTED.binary_search(&name) {
+            Ok(place) => Self(Name::Standard(place as u8)),
+            Err(place) => Self(Name::Custom(place as u8, Cow::Owned(name.to_owned()))),
         }
     }
 
@@ -119,23 +122,25 @@ impl Field {
     #[must_use]
     pub const fn named(name: &'static str) -> Self {
         let mut place = 0;
-        while place < Self::STANDARD.len() {
-            let standard = Self::STANDARD[place].as_bytes();
-            if !is_before(standard, name.as_bytes()) && !is_before(name.as_bytes(), standard) {
-                #[expect(clippy::cast_possible_truncation, reason = "there are twenty of them")]
-                return Self(Name::Standard(place as u8));
-            }
+        while place < SORTED.len() && is_before(SORTED[place].as_bytes(), name.as_bytes()) {
             place += 1;
         }
-        Self(Name::Custom(Cow::Borrowed(name)))
+        #[expect(clippy::cast_possible_truncation, reason = "there are twenty of them")]
+        let at = place as u8;
+        if place < SORTED.len() && !is_before(name.as_bytes(), SORTED[place].as_bytes()) {
+            Self(Name::Standard(at))
+        } else {
+            Self(Name::Custom(at, Cow::Borrowed(name)))
+        }
     }
 
     /// The field's name.
     #[must_use]
+    #[inline]
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Name::Standard(place) => Self::STANDARD[usize::from(*place)],
-            Name::Custom(name) => name,
+            Name::Standard(place) => SORTED[usize::from(*place)],
+            Name::Custom(_, name) => name,
         }
     }
 
@@ -153,15 +158,31 @@ impl Field {
 }
 
 impl Ord for Field {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         match (&self.0, &other.0) {
-            (Name::Standard(a), Name::Standard(b)) => RANK[usize::from(*a)].cmp(&RANK[usize::from(*b)]),
-            _ => self.as_str().cmp(other.as_str()),
+            (Name::Standard(a), Name::Standard(b)) => a.cmp(b),
+            (Name::Standard(a), Name::Custom(b, _)) => {
+                if a < b {
+                    Ordering::Less
+                } else {
+                    Ordering::Greater
+                }
+            }
+            (Name::Custom(a, _), Name::Standard(b)) => {
+                if b < a {
+                    Ordering::Greater
+                } else {
+                    Ordering::Less
+                }
+            }
+            (Name::Custom(a, x), Name::Custom(b, y)) => a.cmp(b).then_with(|| x.cmp(y)),
         }
     }
 }
 
 impl PartialOrd for Field {
+    #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
@@ -301,16 +322,16 @@ impl Person {
         fn text(s: &Option<String>) -> Value {
             s.as_deref().map_or(Value::Null, Value::from)
         }
-        match field.as_str() {
-            "client" => self.client.map_or(Value::Null, |c| Value::from(c.0)),
-            "site" => self.site.map_or(Value::Null, |s| Value::from(s.0)),
-            "status" => Value::from(self.status.as_str()),
-            "access" => Value::Bool(self.access),
-            "username" => text(&self.username),
-            "email" => text(&self.email),
-            "first_name" => text(&self.first_name),
-            "last_name" => text(&self.last_name),
-            "role" => text(&self.role),
+        match *field {
+            Field::CLIENT => self.client.map_or(Value::Null, |c| Value::from(c.0)),
+            Field::SITE => self.site.map_or(Value::Null, |s| Value::from(s.0)),
+            Field::STATUS => Value::from(self.status.as_str()),
+            Field::ACCESS => Value::Bool(self.access),
+            Field::USERNAME => text(&self.username),
+            Field::EMAIL => text(&self.email),
+            Field::FIRST_NAME => text(&self.first_name),
+            Field::LAST_NAME => text(&self.last_name),
+            Field::ROLE => text(&self.role),
             _ => self.fields.get(field).cloned().unwrap_or(Value::Null),
         }
     }
@@ -330,10 +351,10 @@ impl Person {
             Value::Null => Ok(None),
             v => v.as_i64().map(Some).ok_or_else(|| bad(takes)),
         };
-        match field.as_str() {
-            "client" => self.client = id("a client id")?.map(ClientId),
-            "site" => self.site = id("a site id")?.map(SiteId),
-            "status" => {
+        match *field {
+            Field::CLIENT => self.client = id("a client id")?.map(ClientId),
+            Field::SITE => self.site = id("a site id")?.map(SiteId),
+            Field::STATUS => {
                 self.status = match value.as_str() {
                     Some("active") => Status::Active,
                     Some("inactive") => Status::Inactive,
@@ -341,12 +362,12 @@ impl Person {
                     _ => return Err(bad("active, inactive or archived")),
                 }
             }
-            "access" => self.access = value.as_bool().ok_or_else(|| bad("true or false"))?,
-            "username" => self.username = text("a text")?,
-            "email" => self.email = text("a text")?,
-            "first_name" => self.first_name = text("a text")?,
-            "last_name" => self.last_name = text("a text")?,
-            "role" => self.role = text("a text")?,
+            Field::ACCESS => self.access = value.as_bool().ok_or_else(|| bad("true or false"))?,
+            Field::USERNAME => self.username = text("a text")?,
+            Field::EMAIL => self.email = text("a text")?,
+            Field::FIRST_NAME => self.first_name = text("a text")?,
+            Field::LAST_NAME => self.last_name = text("a text")?,
+            Field::ROLE => self.role = text("a text")?,
             _ if value.is_null() => {
                 self.fields.remove(field);
             }

@@ -94,7 +94,7 @@ impl Planner {
         claims: &Claims,
     ) -> Option<(ReviewItem, Vec<Wait>)> {
         let standing = self.standing(user, won, open.kind, answers, claims).ok()?;
-        let search = self.search(open.kind, &standing);
+        let search = self.search(won, open.kind, &standing);
         let unclear = if open.why == ReviewWhy::KindChange {
             let found = search.other_kind(user, answers, claims)?;
             (self.turn(user, &found.candidate.person, open.kind) == Turn::Ask).then(|| found.kind_change(open.kind))?

@@ -4,7 +4,7 @@
 use crate::boards::Boards;
 use crate::claims::{Claims, Readdressed};
 use crate::groups::{Known, MemberOf, Reach};
-use crate::keys::{self, MatchKeys};
+use crate::keys::{self, Asked, MatchKeys};
 use crate::lifecycle;
 use crate::managers::Manager;
 use crate::matching;
@@ -71,11 +71,11 @@ impl<'b> Batch<'b> {
     /// What must be known to decide these users.
     #[must_use]
     pub fn questions(&self) -> Questions {
-        let mut questions = Questions::default();
+        let mut asked = Asked::default();
         for (user, won) in self.selected() {
-            self.planner.ask(user, won, &mut questions);
+            self.planner.ask(user, won, &mut asked);
         }
-        questions
+        asked.into()
     }
 
     /// Decides these users, each exactly once.
@@ -204,7 +204,25 @@ impl Planner {
     /// Looks at these users: what scope and rules say of each is found once, for what is asked about them and for what is decided.
     #[must_use]
     pub fn batch<'b>(&'b self, users: &'b [UserFacts]) -> Batch<'b> {
-        Batch { planner: self, users, selections: users.iter().map(|user| self.select(user)).collect() }
+        let select = |user| {
+            let mut selection = self.select(user);
+            if let Selection::Rule(won) = &mut selection
+                && !is_gone(user)
+            {
+                self.look_for(user, won);
+            }
+            selection
+        };
+        Batch { planner: self, users, selections: users.iter().map(select).collect() }
+    }
+
+    /// Notes what a user's records are looked for by, for as many as the rule wants and the user does not have.
+    fn look_for<'b>(&'b self, user: &'b UserFacts, won: &mut Won<'b>) {
+        for kind in won.compiled.rule.then.kind.kinds() {
+            if !live(user).any(|l| l.person.kind == *kind) {
+                *won.probes.of_mut(*kind) = self.match_keys.of(*kind).probes(user);
+            }
+        }
     }
 
     /// What must be known to decide these users.
@@ -219,38 +237,38 @@ impl Planner {
     }
 
     /// What must be known to decide a user.
-    fn ask(&self, user: &UserFacts, won: &Won<'_>, questions: &mut Questions) {
+    fn ask(&self, user: &UserFacts, won: &Won<'_>, asked: &mut Asked) {
         for kind in won.compiled.rule.then.kind.kinds() {
             let linked = live(user).find(|l| l.person.kind == *kind);
             if linked.is_none() {
-                self.match_keys.of(*kind).ask(user, questions);
-                questions.usernames.extend(Self::former_names(user, *kind).map(|name| text::fold(&name)));
+                keys::ask(won.probes.of(*kind).as_deref().unwrap_or_default(), asked);
+                asked.usernames.extend(Self::former_names(user, *kind).map(|name| text::fold(&name)));
                 if user.review.as_ref().is_some_and(|item| item.why == ReviewWhy::DuplicateInSource) {
                     // Whether the other user still has the address that both would have, be it a matching key or not.
                     let email = self.mappings.of(*kind).email(user);
-                    questions.addresses.extend(email.as_deref().and_then(AddressKey::of));
+                    asked.addresses.extend(email.as_deref().and_then(AddressKey::of));
                 }
             }
-            questions.sites.extend(Self::asked_site(user, won, *kind));
+            asked.others.sites.extend(Self::asked_site(user, won, *kind));
             if self.mappings.of(*kind).maps_manager() {
-                questions.users.extend(user.manager.clone());
+                asked.others.users.extend(user.manager.clone());
             }
             if let Some(Choice::Link(record)) = user.chosen(*kind) {
-                questions.records.insert(record);
+                asked.others.records.insert(record);
             }
-            self.ask_name(user, won, *kind, linked, questions);
+            self.ask_name(user, won, *kind, linked, asked);
         }
         // A record of the other kind that stays beside them is brought up to date as well (ruling 74).
         for linked in live(user).filter(|l| !won.compiled.rule.then.kind.kinds().contains(&l.person.kind)) {
             if self.mappings.of(linked.person.kind).maps_manager() {
-                questions.users.extend(user.manager.clone());
+                asked.others.users.extend(user.manager.clone());
             }
-            self.ask_name(user, won, linked.person.kind, Some(linked), questions);
+            self.ask_name(user, won, linked.person.kind, Some(linked), asked);
         }
     }
 
     /// Who has the usernames that a user's record of a kind could have.
-    fn ask_name(&self, user: &UserFacts, won: &Won<'_>, kind: Kind, linked: Option<&Linked>, questions: &mut Questions) {
+    fn ask_name(&self, user: &UserFacts, won: &Won<'_>, kind: Kind, linked: Option<&Linked>, asked: &mut Asked) {
         let Some(plan) = self.mappings.of(kind).username() else { return };
         let has = linked.and_then(|l| l.person.username.as_deref());
         if has.is_some_and(|has| plan.is(user, has)) {
@@ -259,7 +277,7 @@ impl Planner {
         let choices = username::choices(plan, user, &won.compiled.rule, self.policy.username_on_collision);
         let choices = choices.unwrap_or_default();
         if choices.first().map(String::as_str) != has {
-            questions.usernames.extend(choices.iter().map(|c| text::fold(c)));
+            asked.usernames.extend(choices.iter().map(|c| text::fold(c)));
         }
     }
 

@@ -170,12 +170,12 @@ pub(crate) enum Column {
 
 impl Column {
     pub(crate) fn of(field: &Field) -> Self {
-        match field.as_str() {
-            "username" => Column::Username,
-            "email" => Column::Email,
-            "first_name" => Column::FirstName,
-            "last_name" => Column::LastName,
-            "role" => Column::Role,
+        match *field {
+            Field::USERNAME => Column::Username,
+            Field::EMAIL => Column::Email,
+            Field::FIRST_NAME => Column::FirstName,
+            Field::LAST_NAME => Column::LastName,
+            Field::ROLE => Column::Role,
             _ => Column::Other,
         }
     }
@@ -200,13 +200,13 @@ pub(crate) fn text_in<'p>(person: &'p Person, field: &Field) -> Option<&'p str> 
 
 /// Whether a record's field is empty.
 pub(crate) fn is_empty_in(person: &Person, field: &Field) -> bool {
-    match field.as_str() {
-        "username" | "email" | "first_name" | "last_name" | "role" => {
+    match *field {
+        Field::USERNAME | Field::EMAIL | Field::FIRST_NAME | Field::LAST_NAME | Field::ROLE => {
             text_in(person, field).is_none_or(|s| text::trim(s).is_empty())
         }
-        "client" => person.client.is_none(),
-        "site" => person.site.is_none(),
-        "status" | "access" => false,
+        Field::CLIENT => person.client.is_none(),
+        Field::SITE => person.site.is_none(),
+        Field::STATUS | Field::ACCESS => false,
         _ => person.fields.get(field).is_none_or(text::is_empty),
     }
 }

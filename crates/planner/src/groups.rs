@@ -4,7 +4,7 @@ use model::facts::{GroupFacts, TenantFacts};
 use model::policy::GroupRef;
 use model::{GroupKey, SourceId, text};
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// The age of "matched without a group": after every group (ruling 37).
 pub(crate) const NO_GROUP: i128 = i128::MAX;
@@ -18,7 +18,7 @@ pub(crate) type MemberOf = Vec<(GroupKey, GroupKey)>;
 /// The tenant's groups by what a policy calls them.
 #[derive(Debug)]
 pub(crate) struct Known {
-    facts: HashMap<GroupKey, GroupFacts>,
+    facts: BTreeMap<GroupKey, GroupFacts>,
     by_id: HashMap<SourceId, GroupKey>,
     by_name: HashMap<String, Vec<GroupKey>>,
 }
@@ -81,7 +81,7 @@ impl Known {
 #[derive(Debug, Default)]
 pub(crate) struct Reach {
     /// By the group a user is a direct member of: the named groups above it, itself included.
-    up: HashMap<GroupKey, Vec<Step>>,
+    up: BTreeMap<GroupKey, Vec<Step>>,
 }
 
 /// One way up: the named group, and the next group on the shortest way to it (itself, when it is the named one).
@@ -100,7 +100,7 @@ impl Reach {
         }
         // Of two ways of one length the same is found whatever order the memberships came in.
         inner.values_mut().for_each(|members| members.sort_unstable());
-        let mut up: HashMap<GroupKey, Vec<Step>> = HashMap::new();
+        let mut up: BTreeMap<GroupKey, Vec<Step>> = BTreeMap::new();
         for named in named {
             let mut seen = HashSet::from([named]);
             let mut queue = VecDeque::from([named]);

@@ -113,28 +113,14 @@ impl MatchKeys {
 
     fn by_email<'u>(user: &'u UserFacts, probes: &mut Vec<Probe<'u>>) {
         for (attribute, address) in source::match_addresses(&user.attributes) {
+            // Entra tells the same address several times, mostly letter by letter.
+            if probes.iter().any(|p| matches!(p.lookup, Lookup::Address(_)) && p.value == address) {
+                continue;
+            }
             let Some(key) = AddressKey::of(&address) else { continue };
             if !probes.iter().any(|p| matches!(&p.lookup, Lookup::Address(other) if *other == key)) {
                 let (of, lookup) = (Cow::Borrowed(attribute), Lookup::Address(key));
                 probes.push(Probe { key: Cow::Borrowed("email"), of, value: address, lookup });
-            }
-        }
-    }
-
-    /// Asks for everybody who has one of the user's values. What cannot be computed is told of when the user is decided.
-    pub(crate) fn ask(&self, user: &UserFacts, questions: &mut Questions) {
-        for probe in self.probes(user).unwrap_or_default() {
-            match probe.lookup {
-                Lookup::Address(key) => {
-                    questions.addresses.insert(key);
-                }
-                Lookup::Upn(name, local) => {
-                    questions.keys.insert((UPN, name.clone()));
-                    questions.usernames.extend(local.into_iter().chain([name]));
-                }
-                Lookup::Field(field, value) => {
-                    questions.keys.insert((field, value));
-                }
             }
         }
     }
@@ -151,6 +137,37 @@ impl MatchKeys {
             Lookup::Field(field, value) => vec![Wait::Key(field, value)],
         });
         waits.collect()
+    }
+}
+
+/// Asks for everybody who has one of a user's values. What cannot be computed is told of when the user is decided.
+pub(crate) fn ask(probes: &[Probe<'_>], asked: &mut Asked) {
+    for probe in probes {
+        match &probe.lookup {
+            Lookup::Address(key) => asked.addresses.push(key.clone()),
+            Lookup::Upn(name, local) => {
+                asked.others.keys.insert((UPN, name.clone()));
+                asked.usernames.extend(local.iter().chain([name]).cloned());
+            }
+            Lookup::Field(field, value) => {
+                asked.others.keys.insert((field.clone(), value.clone()));
+            }
+        }
+    }
+}
+
+/// A batch's questions as they come together: those that nearly everybody has are brought into order once, at the end.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) addresses: Vec<AddressKey>,
+    pub(crate) usernames: Vec<String>,
+    pub(crate) others: Questions,
+}
+
+impl From<Asked> for Questions {
+    fn from(asked: Asked) -> Self {
+        let Asked { addresses, usernames, others } = asked;
+        Questions { addresses: addresses.into_iter().collect(), usernames: usernames.into_iter().collect(), ..others }
     }
 }
 

@@ -367,6 +367,7 @@ impl Planner {
             state,
             stands_for: Vec::new(),
             name,
+            email: None,
             archive: None,
         }))
     }

@@ -28,7 +28,8 @@ struct Of<'a> {
     user: &'a UserFacts,
     /// The winning rule, for users who are in the directory.
     won: Option<&'a Won<'a>>,
-    reasons: &'a [Reason],
+    /// How many of the decision's reasons are those of scope and rule, which come before what is said of records.
+    said: usize,
     enabled: bool,
     /// A review item stands in the way of everything but removals.
     blocked: bool,
@@ -117,8 +118,8 @@ impl Planner {
             }
         }
         let blocked = blocked || decision.review.is_some();
-        let reasons = std::mem::take(&mut decision.reasons);
-        let of = Of { user, won, reasons: &reasons, enabled, blocked };
+        let said = decision.reasons.len();
+        let of = Of { user, won, said, enabled, blocked };
         for (linked, (standing, causes, effect)) in live(user).zip(given).filter(|(l, _)| !is(l, course.archive)) {
             let (causes, effect) = self.unwanted(is(linked, course.beside), enabled, linked, causes, effect);
             self.record(&of, linked, standing, &causes, effect, answers, claims, &mut decision);
@@ -133,11 +134,9 @@ impl Planner {
                 self.archive(user, won, &Leaving::linked(linked), answers, claims, &mut decision);
             }
             for change in &mut decision.changes[at..] {
-                change.reasons.splice(0..0, reasons.iter().cloned());
+                change.reasons.splice(0..0, decision.reasons[..said].iter().cloned());
             }
         }
-        let of_records = std::mem::replace(&mut decision.reasons, reasons);
-        decision.reasons.extend(of_records);
         if decision.review.is_some() && !gone && decision.standing.outcome == Outcome::Synced {
             decision.standing.outcome = Outcome::InReview;
         }
@@ -495,7 +494,7 @@ impl Planner {
         }
         Self::readdress(user, person, &draft, claims);
         effects.rekey = Self::rekeys(&draft);
-        let mut reasons = of.reasons.to_vec();
+        let mut reasons = decision.reasons[..of.said].to_vec();
         reasons.append(&mut draft.reasons);
         decision.changes.push(Change {
             verb,

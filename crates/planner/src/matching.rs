@@ -1,7 +1,7 @@
 //! Which record a user without one is: value by value, and never by name (M02, M03, M06; rulings 46 to 51, 54, 57, 59, 118).
 
 use crate::claims::Claims;
-use crate::keys::{MatchKeys, Probe};
+use crate::keys::Probe;
 use crate::source::Fault;
 use model::directory::Presence;
 use model::facts::{Answers, Candidate, UserFacts};
@@ -54,7 +54,8 @@ pub(crate) struct Unclear {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Search<'a> {
     pub(crate) policy: &'a Policy,
-    pub(crate) keys: &'a MatchKeys,
+    /// The user's values, in order, or why they cannot be computed.
+    pub(crate) probes: &'a Result<Vec<Probe<'a>>, Fault>,
     pub(crate) tenant: TenantKey,
     pub(crate) kind: Kind,
     pub(crate) client: Option<ClientId>,
@@ -145,8 +146,8 @@ impl Search<'_> {
     /// The user's values that records hold, in order.
     fn met<'a>(&self, user: &UserFacts, answers: &'a Answers, claims: &Claims) -> Result<Vec<Met<'a>>, Fault> {
         let mut met: Vec<Met<'a>> = Vec::new();
-        for probe in self.keys.probes(user)? {
-            let hits = self.hits(user, &probe, answers, claims);
+        for probe in self.probes.as_ref().map_err(Fault::clone)? {
+            let hits = self.hits(user, probe, answers, claims);
             if !hits.is_empty() {
                 met.push(Met { key: probe.key.to_string(), shown: probe.shown(), hits });
             }

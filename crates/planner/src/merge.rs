@@ -19,6 +19,11 @@ use std::borrow::Cow;
 pub(crate) struct Mappings {
     kind: Kind,
     plans: Vec<FieldPlan>,
+    /// The place of the username's among them.
+    username: Option<usize>,
+    maps_manager: bool,
+    /// Whether a list leaves the user's own address out.
+    maps_others: bool,
     /// All plans' stamps, one after the other: kept in a link, it tells which mappings a policy change touched.
     stamp: String,
 }
@@ -32,6 +37,10 @@ pub(crate) struct FieldPlan {
     form: Form,
     limit: Option<usize>,
     mandatory: bool,
+    /// The value is the manager's record.
+    is_manager: bool,
+    /// The value is a date of a sign-in.
+    is_sign_in: bool,
     stamp: String,
 }
 
@@ -216,34 +225,24 @@ impl Mappings {
             .fields
             .of(kind)
             .iter()
-            .map(|(field, mapping)| FieldPlan {
-                field: field.clone(),
-                mapping: mapping.clone(),
-                column: Column::of(field),
-                form: Form::of(field),
-                limit: policy.limits.get(field).copied(),
-                mandatory: is_mandatory(policy, kind, field),
-                stamp: stamp(field, mapping),
-            })
+            .map(|(field, mapping)| FieldPlan::new(policy, kind, field.clone(), mapping.clone(), stamp(field, mapping)))
             .collect();
         // A mandatory field that nothing is mapped to can still have a rule's default, and must be missed without one.
         for field in [Field::LAST_NAME, Field::USERNAME, Field::EMAIL] {
             if is_mandatory(policy, kind, &field) && !plans.iter().any(|p| p.field == field) {
                 let mapping = Mapping { source: None, overwrite: Overwrite::OnChange, default: None, clear_when_empty: false };
-                let limit = policy.limits.get(&field).copied();
-                plans.push(FieldPlan {
-                    column: Column::of(&field),
-                    form: Form::of(&field),
-                    field,
-                    mapping,
-                    limit,
-                    mandatory: true,
-                    stamp: String::new(),
-                });
+                plans.push(FieldPlan::new(policy, kind, field, mapping, String::new()));
             }
         }
-        let stamp = plans.iter().map(|p| p.stamp.as_str()).collect();
-        Self { kind, plans, stamp }
+        let is_others = |p: &FieldPlan| matches!(p.mapping.source, Some(Source::Derived(Derived::OtherAddresses)));
+        Self {
+            kind,
+            username: plans.iter().position(|p| p.field == Field::USERNAME),
+            maps_manager: plans.iter().any(|p| p.is_manager),
+            maps_others: plans.iter().any(is_others),
+            stamp: plans.iter().map(|p| p.stamp.as_str()).collect(),
+            plans,
+        }
     }
 
     /// What a link keeps to tell which mappings changed.
@@ -271,7 +270,7 @@ impl Mappings {
     pub(crate) fn keep_left(&self, record: &Person, before: &Fields, draft: &Draft, decided: &mut Fields) {
         for (field, value) in before {
             let stands = !draft.set.contains_key(field) && record.get(field) == *value;
-            if stands && self.plans.iter().any(|p| p.field == *field && !p.is_manager()) {
+            if stands && self.plans.iter().any(|p| p.field == *field && !p.is_manager) {
                 decided.entry(field.clone()).or_insert_with(|| value.clone());
             }
         }
@@ -279,17 +278,17 @@ impl Mappings {
 
     /// The username's mapping.
     pub(crate) fn username(&self) -> Option<&FieldPlan> {
-        self.plans.iter().find(|p| p.field == Field::USERNAME)
+        self.username.map(|at| &self.plans[at])
     }
 
     /// Whether the manager is mapped.
     pub(crate) fn maps_manager(&self) -> bool {
-        self.plans.iter().any(FieldPlan::is_manager)
+        self.maps_manager
     }
 
     /// The dates of sign-ins a user's record would have.
     pub(crate) fn sign_ins(&self, user: &UserFacts) -> Vec<(&Field, Value)> {
-        let mapped = self.plans.iter().filter(|p| p.mapping.source.as_ref().is_some_and(Source::is_sign_in));
+        let mapped = self.plans.iter().filter(|p| p.is_sign_in);
         mapped.filter_map(|p| Some((&p.field, p.wanted(user, None).0.ok()??.to_value()))).collect()
     }
 
@@ -321,8 +320,7 @@ impl Mappings {
         moment: Moment<'_>,
         draft: &mut Draft,
     ) {
-        let others = self.plans.iter().any(|p| matches!(p.mapping.source, Some(Source::Derived(Derived::OtherAddresses))));
-        let own = if others { self.email(user) } else { None };
+        let own = if self.maps_others { self.email(user) } else { None };
         let own = own.as_deref().and_then(AddressKey::of);
         if let Some(plan) = self.username().filter(|p| matches!(p.mapping.source, Some(Source::Expression(_))))
             && let Err(unfit) = plan.wanted(user, None).0
@@ -330,14 +328,13 @@ impl Mappings {
         {
             draft.unfit(user, &plan.field, unfit);
         }
-        for plan in self.plans.iter().filter(|p| p.field != Field::USERNAME) {
-            match (plan.is_manager(), standing) {
+        for plan in self.plans.iter().filter(|p| p.column != Column::Username) {
+            match (plan.is_manager, standing) {
                 (true, Some(standing)) => plan.merge_manager(user, standing, record, moment, draft),
                 // Without a standing nothing tells whose record the manager's is.
                 (true, None) => {}
                 (false, _) => {
-                    let apart = plan.mapping.source.as_ref().is_some_and(Source::is_sign_in);
-                    let standing = standing.filter(|_| apart);
+                    let standing = standing.filter(|_| plan.is_sign_in);
                     let moment = standing.map_or(moment, |standing| moment.following(&plan.field, standing));
                     plan.merge(user, rule, record, moment, own.as_ref(), draft);
                 }
@@ -374,6 +371,20 @@ fn stamp(field: &Field, mapping: &Mapping) -> String {
 }
 
 impl FieldPlan {
+    fn new(policy: &Policy, kind: Kind, field: Field, mapping: Mapping, stamp: String) -> Self {
+        Self {
+            column: Column::of(&field),
+            form: Form::of(&field),
+            limit: policy.limits.get(&field).copied(),
+            mandatory: is_mandatory(policy, kind, &field),
+            is_manager: mapping.source == Some(Source::Manager),
+            is_sign_in: mapping.source.as_ref().is_some_and(Source::is_sign_in),
+            field,
+            mapping,
+            stamp,
+        }
+    }
+
     /// Entra's value in the field's form; beside it, what of a list was left out.
     pub(crate) fn wanted<'a>(
         &'a self,
@@ -394,7 +405,7 @@ impl FieldPlan {
 
     /// Whether Entra's value is this text, letter by letter.
     pub(crate) fn is(&self, user: &UserFacts, text: &str) -> bool {
-        matches!(self.value(user, None), Yield::Text(value) if value == text)
+        self.mapping.source.as_ref().is_some_and(|source| source::is(source, user, text))
     }
 
     /// The value for an empty field: the rule's before the mapping's (ruling 44).
@@ -416,14 +427,11 @@ impl FieldPlan {
         own: Option<&AddressKey>,
         draft: &mut Draft,
     ) {
-        let value = self.value(user, own);
-        if let (Some(person), Yield::Text(value)) = (record, &value)
-            && self.column.text(person, &self.field).is_some_and(|now| now == value.as_ref())
-        {
+        if record.and_then(|person| self.column.text(person, &self.field)).is_some_and(|now| self.is(user, now)) {
             // What is stored letter by letter needs no look at its form: the way of nearly all fields of nearly all users.
             return;
         }
-        let (wanted, left_out) = fit::fit(&self.field, self.form, self.limit, value);
+        let (wanted, left_out) = self.wanted(user, own);
         let Some(person) = record else { return self.create(user, rule, wanted, left_out, draft) };
         if let Some(unfit) = left_out.filter(|_| moment.is_due(self) && self.mapping.overwrite != Overwrite::Never) {
             draft.unfit(user, &self.field, unfit);
@@ -452,10 +460,6 @@ impl FieldPlan {
                 }
             }
         }
-    }
-
-    fn is_manager(&self) -> bool {
-        self.mapping.source == Some(Source::Manager)
     }
 
     /// The manager's record (F04). It follows by itself when it changes, whether or not the user did (rulings 11 and 60).
@@ -527,11 +531,10 @@ impl FieldPlan {
 
     /// A full run names records edited since sync last wrote them (ruling 114); dates of sign-ins drift by themselves (ruling 60).
     pub(crate) fn drift(&self, user: &UserFacts, person: &Person, moment: Moment<'_>, value: &Value, draft: &mut Draft) {
-        let apart = self.mapping.source.as_ref().is_some_and(Source::is_sign_in);
         let Moment::Linked { full: true, decided, .. } = moment else { return };
         // What a link left as it was is no edit, until somebody makes one. Of the manager it says what sync itself wrote.
-        let was_left = !self.is_manager() && decided.get(&self.field).is_some_and(|left| *left == person.get(&self.field));
-        if !apart && !was_left {
+        let was_left = !self.is_manager && decided.get(&self.field).is_some_and(|left| *left == person.get(&self.field));
+        if !self.is_sign_in && !was_left {
             draft.drifted(user, person, &self.field, value, "Entra's");
         }
     }

@@ -2,12 +2,14 @@
 //! (R01). A total order, so that two runs never disagree.
 
 use crate::groups::{Known, MemberOf, NO_GROUP, Reach};
+use crate::keys::Probe;
 use crate::source::{self, Fault};
 use model::facts::{TenantFacts, UserFacts};
 use model::plan::{ClientFound, Wait};
-use model::policy::{ClientRef, Policy, Rule};
+use model::policy::{ClientRef, PerKind, Policy, Rule};
 use model::reason::{LostBy, Reason};
 use model::{ClientId, GroupKey, Kind, RuleId, SiteId, text};
+use std::collections::BTreeMap;
 
 /// The instant of rules without `created`: the same for all of them, and before any real one (ruling 19).
 const UNDATED: i128 = 0;
@@ -16,6 +18,10 @@ const UNDATED: i128 = 0;
 #[derive(Debug)]
 pub(crate) struct Rules {
     rules: Vec<Compiled>,
+    /// The places of the rules that name a group, so that only those are asked that can select the user.
+    by_group: BTreeMap<GroupKey, Vec<usize>>,
+    /// The places of the rules that ask for no group.
+    of_anybody: Vec<usize>,
     reach: Reach,
     known: Known,
 }
@@ -65,6 +71,8 @@ pub(crate) struct Won<'a> {
     lost: Vec<(&'a RuleId, LostBy)>,
     /// The named groups the user is in.
     pub(crate) member_of: MemberOf,
+    /// What the records are looked for by that the rule wants and the user does not have, or why that cannot be computed.
+    pub(crate) probes: PerKind<Result<Vec<Probe<'a>>, Fault>>,
 }
 
 /// What rules say of a user.
@@ -103,7 +111,13 @@ impl Rules {
         named.sort_unstable();
         named.dedup();
         let reach = Reach::build(named, tenant);
-        Self { rules, reach, known }
+        let mut by_group: BTreeMap<GroupKey, Vec<usize>> = BTreeMap::new();
+        for (at, rule) in rules.iter().enumerate() {
+            rule.groups.iter().chain(&rule.names).flatten().for_each(|group| by_group.entry(*group).or_default().push(at));
+        }
+        let asks_no_group = |rule: &Compiled| rule.groups.is_none() && rule.names.is_none();
+        let of_anybody = (0..rules.len()).filter(|at| asks_no_group(&rules[*at])).collect();
+        Self { rules, by_group, of_anybody, reach, known }
     }
 
     /// The tenant's groups.
@@ -137,7 +151,7 @@ impl Rules {
         let mut won: Option<(Key, &Compiled, Option<GroupKey>)> = None;
         let mut faulty: Option<(Key, &RuleId, Fault)> = None;
         let mut lost: Vec<(&RuleId, LostBy)> = Vec::new();
-        for compiled in &self.rules {
+        for compiled in self.candidates(&member_of) {
             let Some(group) = self.in_groups(compiled, &member_of) else { continue };
             let takes = !guest || compiled.guests || (compiled.assigned_guests && user.assigned);
             let key = Key {
@@ -184,11 +198,23 @@ impl Rules {
         Ok(match won {
             Some((_, compiled, group)) => {
                 let own = |named| member_of.iter().find(|(n, _)| *n == named).map(|(_, own)| (named, *own));
-                Chosen::Won(Won { compiled, group: group.and_then(own), lost, member_of })
+                let probes = PerKind { agent: Ok(Vec::new()), contact: Ok(Vec::new()) };
+                Chosen::Won(Won { compiled, group: group.and_then(own), lost, member_of, probes })
             }
             None if guests_excluded => Chosen::GuestsExcluded,
             None => Chosen::NoRule,
         })
+    }
+
+    /// The rules of whose groups the user is in one, or that ask for none: in the order of rules.
+    fn candidates(&self, member_of: &MemberOf) -> impl Iterator<Item = &Compiled> {
+        let mut places = self.of_anybody.clone();
+        for (named, _) in member_of {
+            places.extend_from_slice(self.by_group.get(named).map(Vec::as_slice).unwrap_or_default());
+        }
+        places.sort_unstable();
+        places.dedup();
+        places.into_iter().map(|at| &self.rules[at])
     }
 
     /// Whether the user is in a group of each list given; then the oldest group that made it so, if any.

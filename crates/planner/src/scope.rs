@@ -16,6 +16,8 @@ const EMAIL: &str = "email";
 #[derive(Debug)]
 pub(crate) struct ScopeCheck {
     scope: Scope,
+    /// What the scope requires, by name, each with the steps that lead to it.
+    required: Vec<(String, Vec<String>)>,
     email: Option<Mapping>,
     skus: Option<Vec<Sku>>,
 }
@@ -23,7 +25,13 @@ pub(crate) struct ScopeCheck {
 impl ScopeCheck {
     pub(crate) fn new(policy: &Policy, tenant: &TenantFacts) -> Self {
         let email = policy.fields.contact.get(&Field::EMAIL).or_else(|| policy.fields.agent.get(&Field::EMAIL));
-        Self { scope: policy.scope.clone(), email: email.cloned(), skus: tenant.skus.clone() }
+        let steps = |name: &String| (name.clone(), name.split('.').map(str::to_owned).collect());
+        Self {
+            required: policy.scope.require.iter().map(steps).collect(),
+            scope: policy.scope.clone(),
+            email: email.cloned(),
+            skus: tenant.skus.clone(),
+        }
     }
 
     /// What excludes a user before rules are asked, by the name they are counted under. Exclusions are asked in order, up to the first
@@ -40,8 +48,8 @@ impl ScopeCheck {
                 return Ok(Some(Cow::Borrowed(&exclude.name)));
             }
         }
-        for name in &self.scope.require {
-            if !self.has(user, name)? {
+        for (name, steps) in &self.required {
+            if !self.has(user, name, steps)? {
                 return Ok(Some(Cow::Owned(format!("require:{name}"))));
             }
         }
@@ -64,16 +72,15 @@ impl ScopeCheck {
         }
     }
 
-    fn has(&self, user: &UserFacts, name: &str) -> Result<bool, Fault> {
+    fn has(&self, user: &UserFacts, name: &str, steps: &[String]) -> Result<bool, Fault> {
         if name == EMAIL {
             return match &self.email {
                 None => Ok(user.attributes.text("mail").is_some_and(address::is_valid)),
                 Some(mapping) => self.email_of(user, mapping),
             };
         }
-        let mut path = name.split('.');
-        let first = path.next().map_or(&Value::Null, |first| user.attributes.get(first));
-        Ok(!text::is_empty(path.fold(first, |value, part| &value[part])))
+        let Some((first, rest)) = steps.split_first() else { return Ok(false) };
+        Ok(!text::is_empty(rest.iter().fold(user.attributes.get(first), |value, step| &value[step])))
     }
 
     /// The mapping yields a well-formed address; a bare `*.onmicrosoft.com` name does not count.

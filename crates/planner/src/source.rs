@@ -72,10 +72,28 @@ pub(crate) fn of<'a>(source: &Source, user: &'a UserFacts) -> Yield<'a> {
             Yield::Texts(proxy_addresses(user).filter(|a| !text::trim(a).is_empty()).map(Cow::Borrowed).collect())
         }
         Source::Derived(derived) => match derive(*derived, user) {
-            Some(value) if !text::trim(&value).is_empty() => Yield::Text(trimmed(value)),
-            _ => Yield::Nothing,
+            Some(value) => match trimmed(value) {
+                value if value.is_empty() => Yield::Nothing,
+                value => Yield::Text(value),
+            },
+            None => Yield::Nothing,
         },
     }
+}
+
+/// Whether a source's value is this text, letter by letter.
+pub(crate) fn is(source: &Source, user: &UserFacts, text: &str) -> bool {
+    // Most mappings name an attribute, and it says the same: a text that is neither empty nor in need of trimming is its own value.
+    if let Source::Attribute(path) = source
+        && let [Step::Name(name)] = path.as_slice()
+        && name != "id"
+        && user.attributes.get(name).as_str() == Some(text)
+        && !text.is_empty()
+        && text::trim(text).len() == text.len()
+    {
+        return text != NEVER || !source.is_sign_in();
+    }
+    matches!(of(source, user), Yield::Text(value) if value == text)
 }
 
 /// The value of a source, if it is a text.
@@ -108,11 +126,12 @@ fn trimmed(value: Cow<'_, str>) -> Cow<'_, str> {
 
 /// A value as a mapping takes it.
 pub(crate) fn of_value(value: &Value) -> Yield<'_> {
-    if text::is_empty(value) {
-        return Yield::Nothing;
-    }
     match value {
-        Value::String(s) => Yield::Text(Cow::Borrowed(text::trim(s))),
+        Value::String(s) => match text::trim(s) {
+            "" => Yield::Nothing,
+            s => Yield::Text(Cow::Borrowed(s)),
+        },
+        other if text::is_empty(other) => Yield::Nothing,
         Value::Array(items) if items.iter().all(|i| i.is_string() || text::is_empty(i)) => Yield::Texts(
             items.iter().filter_map(Value::as_str).map(text::trim).filter(|s| !s.is_empty()).map(Cow::Borrowed).collect(),
         ),
@@ -132,13 +151,16 @@ fn follow<'a>(path: &[Step], user: &'a Attributes) -> &'a Value {
 
 fn derive(derived: Derived, user: &Attributes) -> Option<Cow<'_, str>> {
     match derived {
-        Derived::FirstName => match split_display_name(user) {
-            Some(name) => at_last_space(name).map(|(first, _)| Cow::Borrowed(text::trim(first))),
-            None => user.text("givenName").map(Cow::Borrowed),
+        // The display name stands in where there is neither a first nor a last name.
+        Derived::FirstName => match user.text("givenName") {
+            Some(first) => Some(Cow::Borrowed(first)),
+            None if user.text("surname").is_some() => None,
+            None => at_last_space(user.text("displayName")?).map(|(first, _)| Cow::Borrowed(text::trim(first))),
         },
-        Derived::LastName => match split_display_name(user) {
-            Some(name) => Some(Cow::Borrowed(at_last_space(name).map_or(name, |(_, last)| last))),
-            None => user.text("surname").map(Cow::Borrowed),
+        Derived::LastName => match user.text("surname") {
+            Some(last) => Some(Cow::Borrowed(last)),
+            None if user.text("givenName").is_some() => None,
+            None => user.text("displayName").map(|name| Cow::Borrowed(at_last_space(name).map_or(name, |(_, last)| last))),
         },
         Derived::MailOrGuest => mail_or_guest(user),
         Derived::MailOrUpn => mail_or_guest(user).or_else(|| {
@@ -147,8 +169,8 @@ fn derive(derived: Derived, user: &Attributes) -> Option<Cow<'_, str>> {
             (!is_onmicrosoft(name) && !has_ext(name)).then_some(Cow::Borrowed(name))
         }),
         Derived::UpnLocalPart => own_name(user).map(|name| match name {
-            Cow::Borrowed(name) => Cow::Borrowed(name.rsplit_once('@').map_or(name, |(local, _)| local)),
-            Cow::Owned(name) => Cow::Owned(name.rsplit_once('@').map_or(name.as_str(), |(local, _)| local).to_owned()),
+            Cow::Borrowed(name) => Cow::Borrowed(address::split(name).map_or(name, |(local, _)| local)),
+            Cow::Owned(name) => Cow::Owned(address::split(&name).map_or(name.as_str(), |(local, _)| local).to_owned()),
         }),
         Derived::Upn => own_name(user),
         // A list, which `of` yields itself.
@@ -160,12 +182,6 @@ fn derive(derived: Derived, user: &Attributes) -> Option<Cow<'_, str>> {
 /// fault to be reported.
 fn at_last_space(name: &str) -> Option<(&str, &str)> {
     name.rsplit_once(|c: char| c.is_whitespace() && !c.is_control())
-}
-
-/// The display name, where it must stand in for first and last name: neither of them is there.
-fn split_display_name(user: &Attributes) -> Option<&str> {
-    let unnamed = user.text("givenName").is_none() && user.text("surname").is_none();
-    if unnamed { user.text("displayName") } else { None }
 }
 
 fn mail_or_guest(user: &Attributes) -> Option<Cow<'_, str>> {

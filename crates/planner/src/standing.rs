@@ -143,16 +143,16 @@ impl Standing<'_> {
 
     /// A field's value as given; null when nothing is given.
     fn value(&self, field: &Field) -> Value {
-        match field.as_str() {
-            "client" => self.place.client.map_or(Value::Null, |c| Value::from(c.0)),
-            "site" => match &self.site {
+        match *field {
+            Field::CLIENT => self.place.client.map_or(Value::Null, |c| Value::from(c.0)),
+            Field::SITE => match &self.site {
                 Site::NotGiven => Value::Null,
                 Site::Known(site) => Value::from(site.0),
                 Site::New(new) => Value::from(new.name.as_str()),
             },
-            "role" => self.rights.role.map_or(Value::Null, Value::from),
-            "licence_type" => self.licence.map_or(Value::Null, Value::from),
-            "manager" => self.manager.map_or(Value::Null, |(id, manager)| manager.value(id)),
+            Field::ROLE => self.rights.role.map_or(Value::Null, Value::from),
+            Field::LICENCE_TYPE => self.licence.map_or(Value::Null, Value::from),
+            Field::MANAGER => self.manager.map_or(Value::Null, |(id, manager)| manager.value(id)),
             _ => self.sign_ins.iter().find(|(f, _)| *f == field).map_or(Value::Null, |(_, value)| value.clone()),
         }
     }
@@ -160,8 +160,13 @@ impl Standing<'_> {
     /// All that is decided by rule, groups and the user's manager, for the link.
     pub(crate) fn decided(&self) -> Fields {
         let single = [Field::CLIENT, Field::SITE, Field::ROLE, Field::LICENCE_TYPE, Field::MANAGER];
-        let of_field = |field: Field| (self.value(&field), field);
-        let mut all: Fields = single.into_iter().map(of_field).filter(|(v, _)| !v.is_null()).map(|(v, f)| (f, v)).collect();
+        let mut all = Fields::new();
+        for field in single {
+            let value = self.value(&field);
+            if !value.is_null() {
+                all.insert(field, value);
+            }
+        }
         all.extend(self.sign_ins.iter().map(|(field, value)| ((*field).clone(), value.clone())));
         if self.rights.is_lent() {
             all.insert(LENT_ROLE, Value::Bool(true));
@@ -175,31 +180,32 @@ impl Standing<'_> {
 
     /// Whether that is what was decided last.
     pub(crate) fn is_as_decided(&self, before: &Fields) -> bool {
-        [&Field::CLIENT, &Field::SITE, &Field::ROLE, &Field::LICENCE_TYPE, &Field::EXTRA_ROLES, &Field::CABS, &Field::MANAGER]
-            .into_iter()
-            .chain(self.sign_ins.iter().map(|(field, _)| *field))
-            .all(|field| self.is_field_as_decided(field, before))
+        const FIELDS: &[Field] =
+            &[Field::CLIENT, Field::SITE, Field::ROLE, Field::LICENCE_TYPE, Field::EXTRA_ROLES, Field::CABS, Field::MANAGER];
+        FIELDS.iter().all(|field| self.is_field_as_decided(field, before))
+            && self.sign_ins.iter().all(|(field, _)| self.is_field_as_decided(field, before))
     }
 
     /// The same for one field.
     pub(crate) fn is_field_as_decided(&self, field: &Field, before: &Fields) -> bool {
         let was = before.get(field).filter(|v| !v.is_null());
-        match field.as_str() {
-            "role" => was.and_then(Value::as_str) == self.rights.role,
-            "client" => was.and_then(Value::as_i64) == self.place.client.map(|c| c.0),
-            "site" => match &self.site {
+        match *field {
+            Field::ROLE => was.and_then(Value::as_str) == self.rights.role,
+            Field::CLIENT => was.and_then(Value::as_i64) == self.place.client.map(|c| c.0),
+            Field::SITE => match &self.site {
                 Site::NotGiven => was.is_none(),
                 Site::Known(site) => was.and_then(Value::as_i64) == Some(site.0),
                 Site::New(_) => false,
             },
-            "licence_type" => was.and_then(Value::as_str) == self.licence,
-            "extra_roles" => {
+            Field::LICENCE_TYPE => was.and_then(Value::as_str) == self.licence,
+            Field::EXTRA_ROLES => {
                 let was = was.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
                 let now = self.rights.extra.as_deref().unwrap_or_default();
                 was.iter().map(Value::as_str).eq(now.iter().map(|role| Some(*role)))
             }
-            "cabs" => self.seats.is_as_decided(before),
-            _ => was.cloned().unwrap_or(Value::Null) == self.value(field),
+            Field::CABS if was.is_none() => self.seats.is_empty(),
+            Field::CABS => self.seats.is_as_decided(before),
+            _ => *was.unwrap_or(&Value::Null) == self.value(field),
         }
     }
 
@@ -237,7 +243,10 @@ impl Standing<'_> {
 
     fn give_roles(&self, giving: &Giving<'_>, draft: &mut Draft) {
         if let Some(role) = self.rights.role {
-            giving.one(&Field::ROLE, Value::from(role), draft);
+            let has_it = giving.record.is_some_and(|r| r.role.as_deref() == Some(role));
+            if !has_it || giving.tells_role {
+                giving.one(&Field::ROLE, Value::from(role), draft);
+            }
         } else if giving.is_lent_still() {
             giving.one(&Field::ROLE, Value::Null, draft);
         }
@@ -288,7 +297,7 @@ impl Giving<'_> {
 
     fn one(&self, field: &Field, value: Value, draft: &mut Draft) {
         let Some(person) = self.record else { return self.put(field, value, draft) };
-        let is_role = matches!(field.as_str(), "role" | "extra_roles");
+        let is_role = matches!(*field, Field::ROLE | Field::EXTRA_ROLES);
         let is_told = is_role && self.tells_role;
         let now = person.get(field);
         let same = if matches!(value, Value::Array(_)) { same_set(&now, &value) } else { now == value };
@@ -329,7 +338,7 @@ impl Giving<'_> {
     }
 
     fn put(&self, field: &Field, value: Value, draft: &mut Draft) {
-        if let (Site::New(new), "site") = (&self.standing.site, field.as_str()) {
+        if let (Site::New(new), &Field::SITE) = (&self.standing.site, field) {
             draft.reasons.push(Reason::SiteCreated { name: new.name.clone() });
             draft.new_site = Some(new.clone());
         }

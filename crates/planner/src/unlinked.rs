@@ -51,6 +51,8 @@ pub(crate) struct Writing<'a> {
     pub(crate) stands_for: Vec<String>,
     /// The username it takes.
     pub(crate) name: Option<Wish>,
+    /// Where the e-mail of a new record leads.
+    pub(crate) email: Option<Hash>,
     /// A free record of the other kind that goes into the archive beside it (ruling 48).
     pub(crate) archive: Option<Match<'a>>,
 }
@@ -132,7 +134,9 @@ impl Planner {
             self.commit(user, won, *writing, answers, claims, &mut decision);
         }
         for change in &mut decision.changes {
-            change.reasons.splice(0..0, decision.reasons.iter().cloned());
+            let mut reasons = decision.reasons.clone();
+            reasons.append(&mut change.reasons);
+            change.reasons = reasons;
         }
         decision
     }
@@ -147,7 +151,7 @@ impl Planner {
                 return Some(record);
             }
             let standing = self.standing(user, won, *kind, answers, claims).ok()?;
-            match self.search(*kind, &standing).run(user, answers, claims) {
+            match self.search(won, *kind, &standing).run(user, answers, claims) {
                 Ok(Found::One(found)) => Some(found.candidate.person.id),
                 // What is unclear, or cannot be computed, holds both parts back.
                 Ok(_) | Err(_) => None,
@@ -156,10 +160,10 @@ impl Planner {
         won.compiled.rule.then.kind.kinds().iter().filter_map(found).collect()
     }
 
-    pub(crate) fn search(&self, kind: Kind, standing: &Standing<'_>) -> Search<'_> {
+    pub(crate) fn search<'a>(&'a self, won: &'a Won<'_>, kind: Kind, standing: &Standing<'_>) -> Search<'a> {
         Search {
             policy: &self.policy,
-            keys: self.match_keys.of(kind),
+            probes: won.probes.of(kind),
             tenant: self.tenant.tenant,
             kind,
             client: standing.client(),
@@ -221,7 +225,7 @@ impl Planner {
             return self.restore(user, won, linked, standing, answers, claims);
         }
         let keys = self.match_keys.of(kind);
-        let search = self.search(kind, &standing);
+        let search = self.search(won, kind, &standing);
         let waits = || keys.waits(user);
         let tried = || Reason::NoMatch { keys: keys.names() };
         let found = match search.run(user, answers, claims) {
@@ -313,7 +317,8 @@ impl Planner {
         if draft.failed || draft.fault {
             return Part::Failed(Box::new(draft));
         }
-        let created = || email_key(&draft).and_then(|key| claims.created_with(key, user.key)).map(|other| (other, None));
+        let email_key = email_key(&draft);
+        let created = || email_key.and_then(|key| claims.created_with(key, user.key)).map(|other| (other, None));
         let twin = || created().or_else(|| first_with_address(user, email(&draft), answers, claims));
         if let Some((other, record)) = if chosen { None } else { twin() } {
             let (item, waits) = self.duplicate(user, won, kind, other, record);
@@ -330,6 +335,7 @@ impl Planner {
             state,
             stands_for: Vec::new(),
             name,
+            email: email_key,
             archive,
         }))
     }
@@ -476,6 +482,7 @@ impl Planner {
             state,
             stands_for,
             name,
+            email: None,
             archive: None,
         }))
     }
@@ -560,7 +567,7 @@ impl Planner {
         claims: &mut Claims,
         decision: &mut Decision,
     ) {
-        let Writing { kind, verb, person, unlink, rule, mut draft, effects, state, stands_for, name, archive } = writing;
+        let Writing { kind, verb, person, unlink, rule, mut draft, effects, state, stands_for, name, email, archive } = writing;
         if let Some(wish) = name {
             let old = person.map(|p| (p.id, p.username.as_deref().map(username::key)));
             claims.take_first(user.key, &user.id, old, &[wish]);
@@ -579,7 +586,7 @@ impl Planner {
                 }
             }
             None => {
-                if let Some(key) = email_key(&draft) {
+                if let Some(key) = email {
                     claims.create(key, user.key, &user.id);
                 }
             }

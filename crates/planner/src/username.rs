@@ -24,7 +24,10 @@ pub(crate) fn choices(plan: &FieldPlan, user: &UserFacts, rule: &Rule, on_collis
         OnCollision::AppendDomain if !first.contains('@') => full_name(user, &first),
         _ => None,
     };
-    Ok([Some(first), full].into_iter().flatten().collect())
+    Ok(match full {
+        Some(full) => vec![first, full],
+        None => vec![first],
+    })
 }
 
 /// The short username with the domain of the user's own name behind it.
