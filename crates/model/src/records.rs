@@ -340,20 +340,20 @@ impl Person {
     ///
     /// # Errors
     /// The field and what it takes.
-    pub fn set(&mut self, field: &Field, value: &Value) -> Result<(), BadField> {
+    pub fn set(&mut self, field: &Field, value: Value) -> Result<(), BadField> {
         let bad = |takes| BadField { field: field.clone(), takes };
-        let text = |takes| match value {
+        let text = |value, takes| match value {
             Value::Null => Ok(None),
-            Value::String(s) => Ok(Some(s.clone())),
+            Value::String(s) => Ok(Some(s)),
             _ => Err(bad(takes)),
         };
-        let id = |takes| match value {
+        let id = |value: &Value, takes| match value {
             Value::Null => Ok(None),
             v => v.as_i64().map(Some).ok_or_else(|| bad(takes)),
         };
         match *field {
-            Field::CLIENT => self.client = id("a client id")?.map(ClientId),
-            Field::SITE => self.site = id("a site id")?.map(SiteId),
+            Field::CLIENT => self.client = id(&value, "a client id")?.map(ClientId),
+            Field::SITE => self.site = id(&value, "a site id")?.map(SiteId),
             Field::STATUS => {
                 self.status = match value.as_str() {
                     Some("active") => Status::Active,
@@ -363,16 +363,16 @@ impl Person {
                 }
             }
             Field::ACCESS => self.access = value.as_bool().ok_or_else(|| bad("true or false"))?,
-            Field::USERNAME => self.username = text("a text")?,
-            Field::EMAIL => self.email = text("a text")?,
-            Field::FIRST_NAME => self.first_name = text("a text")?,
-            Field::LAST_NAME => self.last_name = text("a text")?,
-            Field::ROLE => self.role = text("a text")?,
+            Field::USERNAME => self.username = text(value, "a text")?,
+            Field::EMAIL => self.email = text(value, "a text")?,
+            Field::FIRST_NAME => self.first_name = text(value, "a text")?,
+            Field::LAST_NAME => self.last_name = text(value, "a text")?,
+            Field::ROLE => self.role = text(value, "a text")?,
             _ if value.is_null() => {
                 self.fields.remove(field);
             }
             _ => {
-                self.fields.insert(field.clone(), value.clone());
+                self.fields.insert(field.clone(), value);
             }
         }
         Ok(())

@@ -110,7 +110,7 @@ fn link(facts: &mut [UserFacts], decisions: Vec<Decision>) {
             stands_for: Vec::new(),
             version: 1,
         };
-        change.set.iter().for_each(|(field, value)| person.set(field, value).expect("a value that fits"));
+        change.set.iter().for_each(|(field, value)| person.set(field, value.clone()).expect("a value that fits"));
         let state = change.link.expect("a link");
         let link = Link {
             tenant: TenantKey(1),

@@ -45,7 +45,7 @@ impl World {
             }
             for (field, value) in &set {
                 // The planner writes only values of the field's form.
-                let _ = row.person.set(field, value);
+                let _ = row.person.set(field, value.clone());
             }
         }
         if let Some(state) = link {
@@ -70,7 +70,7 @@ impl World {
             let own = change.record.or_else(|| self.psa.person_id(&format!("new:{}:{}", change.source_id, change.kind)));
             let Some(row) = own.and_then(|id| self.psa.people.get_mut(&id)) else { continue };
             // A record id is a value of the field's form.
-            let _ = row.person.set(&Field::MANAGER, &record.clone().unwrap_or(Value::Null));
+            let _ = row.person.set(&Field::MANAGER, record.clone().unwrap_or(Value::Null));
             if let (Some(link), Some(record)) = (&mut row.link, record) {
                 link.decided.insert(Field::MANAGER, record);
             }

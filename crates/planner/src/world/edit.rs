@@ -146,7 +146,7 @@ impl World {
         }
         for (field, value) in &entry.fields {
             // The file's reader has checked the values' forms.
-            let _ = person.set(field, value);
+            let _ = person.set(field, value.clone());
         }
     }
 

@@ -120,8 +120,8 @@ pub(super) async fn prepare(tx: &mut Tx, lease: &Lease, place: Place, pending: V
     let creates = pending.iter().filter(|row| row.record.is_none()).count();
     let mut fresh = tx.fresh_ids("people", creates).await?;
     let mut prepared = Prepared::default();
-    for row in pending {
-        match make(&row, &mut known, &mut fresh) {
+    for mut row in pending {
+        match make(&mut row, &mut known, &mut fresh) {
             Ok((before, after)) => prepared.ready.push(Ready { row, before, after }),
             Err(why) => prepared.failed.push(Failed { row, why }),
         }
@@ -132,9 +132,9 @@ pub(super) async fn prepare(tx: &mut Tx, lease: &Lease, place: Place, pending: V
     Ok(prepared)
 }
 
-/// The record before and after a change.
+/// The record before and after a change, whose new values it takes.
 fn make(
-    row: &Pending,
+    row: &mut Pending,
     known: &mut HashMap<PersonId, Person>,
     fresh: &mut impl Iterator<Item = i64>,
 ) -> Result<(Option<Person>, Person), String> {
@@ -151,14 +151,14 @@ fn make(
             (Some(before.clone()), before)
         }
     };
-    for (field, value) in &row.set {
-        if *field == Field::MANAGER && row.manager_ref.is_some() {
+    for (field, value) in std::mem::take(&mut row.set) {
+        if field == Field::MANAGER && row.manager_ref.is_some() {
             continue; // Resolved below, once it is known which records this batch makes.
         }
-        if *field == Field::SITE && row.new_site.is_some() {
+        if field == Field::SITE && row.new_site.is_some() {
             continue; // Found or made below.
         }
-        after.set(field, value).map_err(|e| format!("{e}."))?;
+        after.set(&field, value).map_err(|e| format!("{e}."))?;
     }
     after.version += 1;
     Ok((before, after))

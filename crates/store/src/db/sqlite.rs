@@ -28,10 +28,11 @@ const READER_CACHE_KIB: i64 = 1024;
 const PAGE_BYTES: i32 = 16 * 1024;
 /// Pages of the log between checkpoints (80 MB): with the default of 1,000 a bulk load copies the same pages again and again.
 const CHECKPOINT_PAGES: i32 = 80_000_000 / PAGE_BYTES;
-/// Pages at which the writer itself makes a checkpoint (400 MB). One made beside a busy writer tidies the log up without ever catching
-/// up with it, and only then does it begin anew; so this is about the most disk that the log takes, unless somebody goes on reading an
-/// old state.
+/// Pages from which on the writer tries to have the log begin anew (400 MB). A checkpoint made beside a busy writer tidies the log up
+/// without ever catching up with it: only one that the writer makes itself does, if nobody reads an old state just then.
 const LOG_PAGES: i32 = 400_000_000 / PAGE_BYTES;
+/// As much as the writer itself checkpoints (16 MB): what is more is done beside it first, so that it does not wait for the disk.
+const TAIL_PAGES: i32 = 16_000_000 / PAGE_BYTES;
 /// Concurrent readers. More only contend for two or four cores.
 const READERS: usize = 4;
 /// Distinct statements kept prepared on each connection: about as many as this crate has.
@@ -50,22 +51,26 @@ struct Checkpoints {
     path: PathBuf,
     /// How long the log was when the last one began, in pages.
     begun_at: AtomicI32,
+    /// How long it was when the writer last made one itself.
+    tried_at: AtomicI32,
     under_way: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Checkpoints {
+    fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), begun_at: AtomicI32::new(0), tried_at: AtomicI32::new(0), under_way: Mutex::new(None) }
+    }
+
     /// Told of how long the log is after each commit.
-    fn committed(self: &Arc<Self>, log: &mut Wal, pages: i32) {
-        if pages >= LOG_PAGES {
-            // Most of it is done beside; when one is under way just now, the next commit tries again.
-            let _ = log.checkpoint_v2(CheckpointMode::PASSIVE);
+    fn committed(&self, log: &mut Wal, pages: i32) {
+        if pages < self.begun_at.load(Ordering::Relaxed) {
+            // A log that is shorter than it was has begun anew.
             self.begun_at.store(0, Ordering::Relaxed);
-            return;
+            self.tried_at.store(0, Ordering::Relaxed);
         }
-        let begun_at = self.begun_at.load(Ordering::Relaxed);
-        // A log that is shorter than it was has begun anew.
-        let grown = if pages < begun_at { pages } else { pages - begun_at };
-        if grown < CHECKPOINT_PAGES {
+        let grown = pages - self.begun_at.load(Ordering::Relaxed);
+        let to_shorten = pages >= LOG_PAGES && pages - self.tried_at.load(Ordering::Relaxed) >= CHECKPOINT_PAGES;
+        if grown < CHECKPOINT_PAGES && !to_shorten {
             return;
         }
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,6 +78,11 @@ impl Checkpoints {
             return;
         }
         self.begun_at.store(pages, Ordering::Relaxed);
+        if to_shorten && (grown < TAIL_PAGES || pages >= 2 * LOG_PAGES) {
+            self.tried_at.store(pages, Ordering::Relaxed);
+            let _ = log.checkpoint_v2(CheckpointMode::PASSIVE);
+            return;
+        }
         let path = self.path.clone();
         let tidy = move || {
             // What fails here is done by the next one, or by the writer: nothing is lost, the log only stays long.
@@ -108,8 +118,7 @@ impl Pool {
                 .map_err(|e| StoreError::Unavailable(format!("the folder {} cannot be made: {e}.", folder.display())))?;
         }
         let mut writer = connect(path, WRITER_CACHE_KIB)?;
-        let checkpoints =
-            Arc::new(Checkpoints { path: path.to_owned(), begun_at: AtomicI32::new(0), under_way: Mutex::new(None) });
+        let checkpoints = Arc::new(Checkpoints::new(path));
         let told = checkpoints.clone();
         let hook = move |log: &mut Wal, pages| {
             told.committed(log, pages);

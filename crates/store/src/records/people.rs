@@ -260,7 +260,7 @@ impl Store {
         }
         let mut after = before.clone();
         for (field, value) in &edit.set {
-            after.set(field, value).map_err(|e| StoreError::Invalid(format!("{e}.")))?;
+            after.set(field, value.clone()).map_err(|e| StoreError::Invalid(format!("{e}.")))?;
         }
         if let Some(pinned) = &edit.pinned {
             after.pinned.clone_from(pinned);

@@ -295,7 +295,7 @@ fn laid_over(old: Option<&Person>, one: &file::ImportedPerson) -> Result<Person>
 }
 
 fn set(person: &mut Person, one: &file::ImportedPerson, field: &Field, value: &Value) -> Result<()> {
-    person.set(field, value).map_err(|e| Error::Invalid(format!("line {}: {e}", one.line)))
+    person.set(field, value.clone()).map_err(|e| Error::Invalid(format!("line {}: {e}", one.line)))
 }
 
 /// The external id; without one a record is known again by what names it, and two lines that name the same person are two people.
