@@ -255,8 +255,20 @@ impl Tx {
         let connection = self.connection.get();
         let mut statement = connection.prepare_cached(sql).map_err(fault)?;
         let mut written = 0;
+        // What is bound stays bound from row to row, and many columns are null in nearly all of them.
+        let mut bound = vec![false; statement.parameter_count()];
         for row in rows {
-            written += statement.execute(rusqlite::params_from_iter(row.iter())).map_err(fault)? as u64;
+            if row.len() != bound.len() {
+                return Err(StoreError::Invalid(format!("A row of {} values was given for {} columns.", row.len(), bound.len())));
+            }
+            for (i, (value, bound)) in row.iter().zip(&mut bound).enumerate() {
+                let is_null = matches!(value, Value::Null);
+                if *bound || !is_null {
+                    statement.raw_bind_parameter(i + 1, value).map_err(fault)?;
+                }
+                *bound = !is_null;
+            }
+            written += statement.raw_execute().map_err(fault)? as u64;
         }
         Ok(written)
     }
@@ -301,7 +313,10 @@ fn query(connection: &mut Connection, sql: &str, params: &[Value]) -> Result<Vec
             values.push(match row.get_ref(i).map_err(fault)? {
                 ValueRef::Null => Value::Null,
                 ValueRef::Integer(n) => Value::Int(n),
-                ValueRef::Text(t) => Value::Text(String::from_utf8_lossy(t).into_owned()),
+                ValueRef::Text(t) => Value::Text(match std::str::from_utf8(t) {
+                    Ok(text) => text.to_owned(),
+                    Err(_) => String::from_utf8_lossy(t).into_owned(),
+                }),
                 ValueRef::Blob(b) => Value::Bytes(b.to_vec()),
                 ValueRef::Real(_) => return Err(StoreError::Corrupt(format!("column {i} of an answer is a fraction"))),
             });
