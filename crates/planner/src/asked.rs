@@ -5,7 +5,6 @@ use crate::claims::Claims;
 use crate::decide::{Planner, live, review_item, wait_for};
 use crate::hints::hints;
 use crate::kind_change::Turn;
-use crate::linked::taken;
 use crate::matching::{Found, Unclear};
 use crate::rules::Won;
 use crate::unlinked::first_with_address;
@@ -67,7 +66,8 @@ impl Planner {
         let holders: Option<Vec<_>> =
             choices.iter().map(|name| claims.holder(user.key, &username::wish(user, name, own, answers))).collect();
         let first = holders?.into_iter().next()?;
-        is_same(open, first.record.as_slice(), first.user.as_ref()).then(|| taken(user, won, open.kind, &choices, Some(first)))
+        let still = is_same(open, first.record.as_slice(), first.user.as_ref());
+        still.then(|| self.name_taken(user, won, open.kind, &choices, Some(first), own))
     }
 
     /// The user who went first still has the address.

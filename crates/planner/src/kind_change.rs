@@ -235,7 +235,7 @@ impl Planner {
         let set = |field: &Field| draft.set.get(field).and_then(Value::as_str);
         claims.archive(person.id, keys(set(&Field::USERNAME), set(&Field::EMAIL)));
         Self::readdress(user, person, &draft, claims);
-        claims.touch_once(person.id, crate::unlinked::gives_up(person));
+        claims.touch_once(person.id, self.gives_up(person));
         if link.is_none() {
             claims.link(person.id, user.key, &user.id);
             if claims.is_retired(person.id) {

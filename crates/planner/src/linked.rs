@@ -10,7 +10,7 @@ use crate::rules::Won;
 use crate::scope;
 use crate::source::Fault;
 use crate::standing::{Lack, Standing};
-use crate::unlinked::{Part, Writing, gives_up, is_second};
+use crate::unlinked::{Part, Writing, is_second};
 use crate::username;
 use crate::write::{Named, is_same_name};
 use model::directory::Presence;
@@ -489,8 +489,8 @@ impl Planner {
             decision.bookings.push((person.id, state));
             return;
         }
-        if claims.settled() && (draft.set.contains_key(&Field::EMAIL) || draft.set.contains_key(&Field::USERNAME)) {
-            claims.touch_once(person.id, gives_up(person));
+        if claims.settled() && self.is_met_by(person.kind).any(|field| draft.set.contains_key(&field)) {
+            claims.touch_once(person.id, self.gives_up(person));
         }
         Self::readdress(user, person, &draft, claims);
         effects.rekey = Self::rekeys(&draft);

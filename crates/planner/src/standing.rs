@@ -28,6 +28,8 @@ pub(crate) struct Standing<'a> {
     pub(crate) manager: Option<(&'a SourceId, Manager)>,
     place: Place,
     site: Site,
+    /// The folded name, of a site that a value names.
+    site_key: Option<String>,
     /// Why no site could be told.
     no_site: Option<(ReportWhy, String)>,
     licence: Option<&'static str>,
@@ -66,7 +68,7 @@ impl Planner {
     ) -> Result<Standing<'s>, Lack> {
         let rule: &'s Rule = &won.compiled.rule;
         let place = won.compiled.place(kind).map_err(|wait| Lack::Unresolved(wait.clone()))?;
-        let (site, no_site) = site(user, rule, place, answers, claims).map_err(Lack::Fault)?;
+        let (site, site_key, no_site) = site(user, rule, place, answers, claims).map_err(Lack::Fault)?;
         let manager = user.manager.as_ref().filter(|_| self.mappings.of(kind).maps_manager());
         let told = |id| answers.users.get(id).map(Vec::as_slice).unwrap_or_default();
         Ok(Standing {
@@ -75,6 +77,7 @@ impl Planner {
             manager: manager.map(|id| (id, claims.manager(id, told(id)))),
             place,
             site,
+            site_key,
             no_site,
             licence: rule.then.licence_type.filter(|_| kind == Kind::Agent).map(model::policy::LicenceType::as_str),
             seats: self.boards.of(rule, &won.member_of),
@@ -102,11 +105,11 @@ fn site_name(value: Yield<'_>) -> Result<Option<String>, (ReportWhy, String)> {
     }
 }
 
-type Sited = (Site, Option<(ReportWhy, String)>);
+type Sited = (Site, Option<String>, Option<(ReportWhy, String)>);
 
 fn site(user: &UserFacts, rule: &Rule, place: Place, answers: &Answers, claims: &Claims) -> Result<Sited, Fault> {
     let (Some(source), Some(client)) = (&rule.then.site_from, place.sites_of) else {
-        return Ok((place.site.map_or(Site::NotGiven, Site::Known), None));
+        return Ok((place.site.map_or(Site::NotGiven, Site::Known), None, None));
     };
     let value = match source::of(source, user) {
         Yield::Fault(why) => return Err(Fault::of_value(&format!("the site of rule \"{}\"", rule.name), &why)),
@@ -116,16 +119,16 @@ fn site(user: &UserFacts, rule: &Rule, place: Place, answers: &Answers, claims: 
         Ok(Some(name)) => name,
         Ok(None) => {
             let detail = "site: Entra holds no value that names a site, so none is given. Fill it in Entra.".to_owned();
-            return Ok((Site::NotGiven, Some((ReportWhy::NoSite, detail))));
+            return Ok((Site::NotGiven, None, Some((ReportWhy::NoSite, detail))));
         }
-        Err(report) => return Ok((Site::NotGiven, Some(report))),
+        Err(report) => return Ok((Site::NotGiven, None, Some(report))),
     };
     let key = text::fold(&name);
     if let Some(site) = answers.sites.get(&(client, key.clone())) {
-        return Ok((Site::Known(*site), None));
+        return Ok((Site::Known(*site), Some(key), None));
     }
     let name = claims.site_name(client, &key, &user.id, &name).to_owned();
-    Ok((Site::New(NewSite { client, name }), None))
+    Ok((Site::New(NewSite { client, name }), Some(key), None))
 }
 
 impl Standing<'_> {
@@ -167,6 +170,11 @@ impl Standing<'_> {
                 all.insert(field, value);
             }
         }
+        if let (Site::New(_), Some(key)) = (&self.site, &self.site_key) {
+            // The change that makes it puts its number here. Where the record keeps its own site none does, and what others may make
+            // under the same name, however they write it, is what was decided.
+            all.insert(Field::SITE, Value::from(key.as_str()));
+        }
         all.extend(self.sign_ins.iter().map(|(field, value)| ((*field).clone(), value.clone())));
         if self.rights.is_lent() {
             all.insert(LENT_ROLE, Value::Bool(true));
@@ -194,8 +202,8 @@ impl Standing<'_> {
             Field::CLIENT => was.and_then(Value::as_i64) == self.place.client.map(|c| c.0),
             Field::SITE => match &self.site {
                 Site::NotGiven => was.is_none(),
-                Site::Known(site) => was.and_then(Value::as_i64) == Some(site.0),
-                Site::New(_) => false,
+                Site::Known(site) => was.and_then(Value::as_i64) == Some(site.0) || self.is_site_as_named(before),
+                Site::New(_) => self.is_site_as_named(before),
             },
             Field::LICENCE_TYPE => was.and_then(Value::as_str) == self.licence,
             Field::EXTRA_ROLES => {
@@ -207,6 +215,12 @@ impl Standing<'_> {
             Field::CABS => self.seats.is_as_decided(before),
             _ => *was.unwrap_or(&Value::Null) == self.value(field),
         }
+    }
+
+    /// Whether the site is the one that was decided last by its name, for a record that kept its own; somebody else may have made it since.
+    fn is_site_as_named(&self, before: &Fields) -> bool {
+        let was = before.get(&Field::SITE).and_then(Value::as_str);
+        was.is_some() && was == self.site_key.as_deref() && self.is_field_as_decided(&Field::CLIENT, before)
     }
 
     /// Brings client, site, role, licence type and boards into a draft. They follow `on_change` like fields, and a change of
@@ -338,7 +352,8 @@ impl Giving<'_> {
     }
 
     fn put(&self, field: &Field, value: Value, draft: &mut Draft) {
-        if let (Site::New(new), &Field::SITE) = (&self.standing.site, field) {
+        let is_pinned = self.record.is_some_and(|record| record.pins(field));
+        if let (Site::New(new), &Field::SITE, false) = (&self.standing.site, field, is_pinned) {
             draft.reasons.push(Reason::SiteCreated { name: new.name.clone() });
             draft.new_site = Some(new.clone());
         }

@@ -1,6 +1,6 @@
 //! Users who have no record, or lack one of two: match, link or create (M02, M04, M05; rulings 45, 48, 51 to 55, 57, 104).
 
-use crate::claims::{Claims, Wish};
+use crate::claims::{Claims, Holder, Wish};
 use crate::decide::{Plain, Planner, Selection, review_item, unresolved, wait_for};
 use crate::hints::hints;
 use crate::kind_change::{self, Leaving, Turn};
@@ -553,8 +553,25 @@ impl Planner {
             }
         }
         let holder = claims.holder(user.key, &username::wish(user, first, &own, answers));
-        let (item, waits) = taken(user, won, kind, &choices, holder);
+        let (item, waits) = self.name_taken(user, won, kind, &choices, holder, &own);
         Err((Box::new(item), waits))
+    }
+
+    /// As [`taken`], of a user whose record is still to be made or linked. In whose way a username is hangs on which records are the
+    /// user's own, so a change to those, or to what they are met by, may free them as well (rulings 55 and 92).
+    pub(crate) fn name_taken(
+        &self,
+        user: &UserFacts,
+        won: &Won<'_>,
+        kind: Kind,
+        choices: &[String],
+        holder: Option<Holder>,
+        own: &[PersonId],
+    ) -> (ReviewItem, Vec<Wait>) {
+        let (item, mut waits) = taken(user, won, kind, choices, holder);
+        waits.extend(own.iter().map(|record| Wait::Person(*record)));
+        waits.extend(won.compiled.rule.then.kind.kinds().iter().flat_map(|kind| self.match_keys.of(*kind).waits(user)));
+        (item, waits)
     }
 
     /// Claims what a record takes and releases, and adds its change; one that goes into the archive beside it comes after.
@@ -575,7 +592,7 @@ impl Planner {
         match person {
             Some(person) => {
                 Self::readdress(user, person, &draft, claims);
-                claims.touch_once(person.id, gives_up(person));
+                claims.touch_once(person.id, self.gives_up(person));
                 if verb == Verb::Restore {
                     claims.restore(person.id, kind_change::keys(person.username.as_deref(), person.email.as_deref()));
                 } else {
@@ -618,6 +635,24 @@ impl Planner {
             self.archive(user, won, &Leaving::found(&found), answers, claims, decision);
         }
     }
+
+    /// The fields of a record that others may meet it by, or find in their way.
+    pub(crate) fn is_met_by(&self, kind: Kind) -> impl Iterator<Item = Field> {
+        [Field::EMAIL, Field::ADDITIONAL_EMAILS, Field::USERNAME].into_iter().chain(self.match_keys.of(kind).fields())
+    }
+
+    /// What waiting users may find changed once a record is linked: all it can be met by, and the record itself.
+    pub(crate) fn gives_up(&self, person: &Person) -> impl Iterator<Item = Wait> {
+        let more = person.fields.get(&Field::ADDITIONAL_EMAILS).and_then(Value::as_array);
+        let addresses = person.email.as_deref().into_iter().chain(more.into_iter().flatten().filter_map(Value::as_str));
+        let addresses = addresses.filter_map(AddressKey::of).map(|k| Wait::Address(k.as_str().to_owned()));
+        let username = person.username.as_deref().map(|u| Wait::Username(text::fold(u)));
+        let keys = self.match_keys.of(person.kind).fields().flat_map(|field| {
+            let values = text::keys(&person.get(&field)).into_iter();
+            values.map(move |value| Wait::Key(field.clone(), value))
+        });
+        addresses.chain(username).chain(keys).chain([Wait::Person(person.id)])
+    }
 }
 
 /// The user of the same address who went first in an earlier run, with their record: as long as they have the address the item stays,
@@ -648,15 +683,6 @@ fn failed<'a>(user: &UserFacts, fault: &Fault) -> Part<'a> {
     draft.reasons.push(Reason::Unevaluable { detail: fault.detail.clone() });
     draft.report(user, None, ReportWhy::Error, fault.detail.clone());
     Part::Failed(Box::new(draft))
-}
-
-/// What waiting users may find changed once a record is linked.
-pub(crate) fn gives_up(person: &Person) -> impl Iterator<Item = Wait> {
-    let more = person.fields.get(&Field::ADDITIONAL_EMAILS).and_then(Value::as_array);
-    let addresses = person.email.as_deref().into_iter().chain(more.into_iter().flatten().filter_map(Value::as_str));
-    let addresses = addresses.filter_map(AddressKey::of).map(|k| Wait::Address(k.as_str().to_owned()));
-    let username = person.username.as_deref().map(|u| Wait::Username(text::fold(u)));
-    addresses.chain(username).chain([Wait::Person(person.id)])
 }
 
 pub(crate) fn is_second(won: &Won<'_>, kind: Kind) -> bool {
