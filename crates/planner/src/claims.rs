@@ -6,6 +6,7 @@
 //! does not depend on the order of proposals, so swaps and chains work and two runs never disagree (rulings 52, 53, 55, 123).
 
 use crate::managers::{Manager, Managers};
+use crate::username;
 use model::attributes::Hash;
 use model::plan::{Change, Wait};
 use model::reason::Cause;
@@ -248,6 +249,14 @@ impl Claims {
             }
         }
         level
+    }
+
+    /// Which of these names a user who is decided once more has taken already.
+    pub(crate) fn took(&self, user: UserKey, names: &[String]) -> Option<usize> {
+        let place = self.places.get(&user)?;
+        let is_own =
+            |name: &String| self.names.get(&username::key(name)).and_then(|n| n.owner).is_some_and(|(by, _)| by == *place);
+        names.iter().position(is_own)
     }
 
     /// Who stands in the way of a wish, given what is settled and taken so far.

@@ -335,7 +335,8 @@ impl Planner {
             let mut names = vec![plain.to_owned()];
             names.extend(mapped.into_iter().filter(|c| c.first().is_some_and(|first| first == plain)).flatten().skip(1));
             let wish = |name: &String| username::wish(user, name, &[person.id], answers);
-            let free = names.iter().position(|name| claims.holder(user.key, &wish(name)).is_none());
+            let mut levels = claims.took(user.key, &names).into_iter().chain(0..names.len());
+            let free = levels.find(|level| claims.holder(user.key, &wish(&names[*level])).is_none());
             let Some(free) = free else {
                 let (item, waits) = taken(user, won, kind, &names, claims.holder(user.key, &wish(&names[0])));
                 return Part::Review(Box::new(item), waits);

@@ -542,7 +542,9 @@ impl Planner {
             }
         }
         let own: Vec<PersonId> = own.iter().copied().chain(record.map(|r| r.id)).collect();
-        for (level, name) in choices.iter().enumerate() {
+        // The name that somebody who is decided once more took before is theirs: others were refused it.
+        for level in claims.took(user.key, &choices).into_iter().chain(0..choices.len()) {
+            let name = &choices[level];
             let wish = username::wish(user, name, &own, answers);
             if claims.holder(user.key, &wish).is_none() {
                 if level > 0 {
