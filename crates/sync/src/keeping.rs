@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 /// to the database in between.
 const COMMIT: usize = 4_000;
 /// Batches that may wait to be written beside the one that is.
-const WAITING: usize = 1;
+const WAITING: usize = 2;
 
 /// A batch of decisions, with what a progress bar is to show after it.
 struct Batch {

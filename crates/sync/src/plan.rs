@@ -1,9 +1,9 @@
 //! Plan: decide for everyone who is due, store what was decided, and weigh the whole.
 //!
-//! Nothing here decides: the planner does, batch by batch, from facts the store answers. While one batch is decided the next one is
-//! read and the last one stored. A killed run plans again from the committed mirror, which gives the same plan.
+//! Nothing here decides: the planner does, batch by batch, from facts the store answers. While one batch is decided the next ones are
+//! read and the last ones stored. A killed run plans again from the committed mirror, which gives the same plan.
 
-use crate::ahead::ahead;
+use crate::ahead::{Ahead, ahead};
 use crate::engine::{Engine, Job};
 use crate::error::{Error, Result};
 use crate::hash::PlanHash;
@@ -20,6 +20,7 @@ use sources::Select;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use store::{Lease, Pass, RuleGroup, Store, Tenant};
+use tokio::sync::mpsc;
 
 /// Users decided at once: large enough that a query's cost does not count, small enough that the batches in memory at any time (read,
 /// decided, waiting, written) are a few megabytes.
@@ -43,6 +44,44 @@ struct Passes<'p> {
     hash: PlanHash,
     done: i64,
     of: i64,
+}
+
+/// Users who are due, read on another thread while earlier ones are decided: one batch may wait beside the one that is being read.
+/// What is read of a user does not hang on what is decided of others.
+struct Due {
+    batches: mpsc::Receiver<Result<Vec<UserFacts>>>,
+    _reading: Ahead<()>,
+}
+
+impl Due {
+    fn read(store: &Store, tenant: TenantKey, seq: i64, which: Pass, relevant: &Arc<HashSet<GroupKey>>) -> Self {
+        let (store, relevant) = (store.clone(), relevant.clone());
+        let (sender, batches) = mpsc::channel(1);
+        let reading = ahead(async move {
+            let mut last: Option<(UserKey, SourceId)> = None;
+            loop {
+                let batch = match which {
+                    Pass::Linked => {
+                        let after = last.as_ref().map_or(UserKey(0), |(key, _)| *key);
+                        store.due_linked(tenant, seq, after, BATCH, &relevant).await
+                    }
+                    _ => store.due_unlinked(tenant, seq, last.as_ref().map(|(_, id)| id), BATCH, &relevant).await,
+                };
+                last = batch.as_ref().ok().and_then(|users| users.last()).map(|user| (user.key, user.id.clone()));
+                // An empty batch is the end, which nobody has to be told of; nor does anybody take one when the run was given up.
+                let over = batch.as_ref().is_ok_and(Vec::is_empty);
+                if over || sender.send(batch.map_err(Error::from)).await.is_err() || last.is_none() {
+                    return;
+                }
+            }
+        });
+        Self { batches, _reading: reading }
+    }
+
+    /// The next batch; none after the last.
+    async fn next(&mut self) -> Result<Option<Vec<UserFacts>>> {
+        self.batches.recv().await.transpose()
+    }
 }
 
 /// The directory extensions a policy names, which are read beside the read set (ruling 60).
@@ -78,23 +117,17 @@ impl Job {
         let claims = Claims::default();
         let mut pass = Passes { planner: &planner, keeping, claims, checker, hash: PlanHash::new(), done: 0, of };
 
-        let mut batch = self.store.due_linked(tenant, seq, UserKey(0), BATCH, &relevant).await?;
-        while let Some(last) = batch.last().map(|user| user.key) {
-            let (store, relevant) = (self.store.clone(), relevant.clone());
-            let next = ahead(async move { store.due_linked(tenant, seq, last, BATCH, &relevant).await });
+        let mut due = Due::read(&self.store, tenant, seq, Pass::Linked, &relevant);
+        while let Some(batch) = due.next().await? {
             self.decide(&mut pass, Pass::Linked, batch).await?;
-            batch = next.await?;
         }
 
         // Who of them gets which username is known only now; these are decided again, in the order given.
         self.settle(&mut pass).await?;
 
-        let mut batch = self.store.due_unlinked(tenant, seq, None, BATCH, &relevant).await?;
-        while let Some(last) = batch.last().map(|user| user.id.clone()) {
-            let (store, relevant) = (self.store.clone(), relevant.clone());
-            let next = ahead(async move { store.due_unlinked(tenant, seq, Some(&last), BATCH, &relevant).await });
+        let mut due = Due::read(&self.store, tenant, seq, Pass::Unlinked, &relevant);
+        while let Some(batch) = due.next().await? {
             self.decide(&mut pass, Pass::Unlinked, batch).await?;
-            batch = next.await?;
         }
         pass.claims.everyone_decided();
         // Whom a fresh link no longer blocks is decided again too.
