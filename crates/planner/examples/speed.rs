@@ -11,6 +11,7 @@ use model::{Attributes, ClientId, GroupKey, PersonId, SourceId, Status, TenantKe
 use planner::{Claims, Planner};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
+use std::time::Instant;
 
 /// As many as a run decides at once.
 const BATCH: usize = 250;
@@ -129,7 +130,7 @@ fn link(facts: &mut [UserFacts], decisions: Vec<Decision>) {
     }
 }
 
-/// Users and the processor time they took.
+/// Users and the time they took. A batch takes less than the kernel's tick, so processor time would be too coarse.
 #[derive(Default)]
 struct Meter {
     users: usize,
@@ -138,9 +139,9 @@ struct Meter {
 
 impl Meter {
     fn time<T>(&mut self, users: usize, work: impl FnOnce() -> T) -> T {
-        let start = cpu_seconds();
+        let start = Instant::now();
         let done = work();
-        self.seconds += cpu_seconds() - start;
+        self.seconds += start.elapsed().as_secs_f64();
         self.users += users;
         done
     }
@@ -148,13 +149,6 @@ impl Meter {
     fn rate(&self) -> f64 {
         self.users as f64 / self.seconds
     }
-}
-
-/// This process's own processor time, so that a busy machine does not spoil the figure. Linux only.
-fn cpu_seconds() -> f64 {
-    let told = std::fs::read_to_string("/proc/self/schedstat").expect("a Linux kernel with schedstat");
-    let nanoseconds: f64 = told.split_whitespace().next().and_then(|n| n.parse().ok()).expect("nanoseconds");
-    nanoseconds / 1e9
 }
 
 fn made(n: i64) -> UserFacts {
