@@ -17,7 +17,7 @@ use world::World;
 
 /// The program uses the same allocator, and the floor is to be compared with it.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Measures.
 #[derive(Debug, Parser)]

@@ -4,8 +4,10 @@ use crate::{Value, text};
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::OnceLock;
 use xxhash_rust::xxh3::Xxh3;
 
 /// The version of [`READ_SET`], of what is kept of its values, and of how they are hashed. When a new version changes any of it,
@@ -113,9 +115,51 @@ const VOLATILE: &[&str] = &["assignedLicenses", "assignedPlans", "licenseAssignm
 ///
 /// Of a value that has parts (`onPremisesExtensionAttributes`, `employeeOrgData`) those that are null are not kept: such a value is
 /// told as a whole, so a part that is null and one that is absent say the same. Graph sends fifteen of them for nearly everybody.
-#[derive(Clone, Default, PartialEq)]
+///
+/// A user read back from the mirror keeps its JSON text, and a value is made of it when somebody asks: a policy reads a handful of the
+/// forty, and a plan over a whole tenant took a quarter of its time to make the others and throw them away.
+#[derive(Clone, Default)]
 pub struct Attributes {
-    entries: Vec<(Cow<'static, str>, Value)>,
+    /// The text that values are made of; empty when all are there.
+    json: String,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    name: Cow<'static, str>,
+    /// Where the value stands in the text, until it is made.
+    place: (usize, usize),
+    value: OnceLock<Value>,
+}
+
+impl Entry {
+    fn new(name: Cow<'static, str>, value: Value) -> Self {
+        Self { name, place: (0, 0), value: value.into() }
+    }
+
+    fn value<'e>(&'e self, json: &str) -> &'e Value {
+        self.value.get_or_init(|| {
+            let mut value =
+                json.get(self.place.0..self.place.1).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            without_null_parts(&mut value);
+            value
+        })
+    }
+
+    fn into_value(self, json: &str) -> Value {
+        self.value(json);
+        self.value.into_inner().unwrap_or_default()
+    }
+
+    /// The text of a value that is not made yet and stands in JSON as it is.
+    fn plain<'j>(&self, json: &'j str) -> Option<&'j str> {
+        if self.value.get().is_some() {
+            return None;
+        }
+        let text = json.get(self.place.0..self.place.1)?.strip_prefix('"')?.strip_suffix('"')?;
+        (!text.contains('\\')).then_some(text)
+    }
 }
 
 impl Attributes {
@@ -130,25 +174,47 @@ impl Attributes {
     #[must_use]
     pub fn from_entries(mut entries: Vec<(Cow<'static, str>, Value)>) -> Self {
         entries.iter_mut().for_each(|(_, value)| without_null_parts(value));
-        if entries.is_sorted_by(|(a, _), (b, _)| a < b) { Self { entries } } else { entries.into_iter().collect() }
+        if !entries.is_sorted_by(|(a, _), (b, _)| a < b) {
+            return entries.into_iter().collect();
+        }
+        Self { json: String::new(), entries: entries.into_iter().map(|(name, value)| Entry::new(name, value)).collect() }
+    }
+
+    /// Reads attributes from JSON text that was written from such. All of it is looked over, but values are made only when they are
+    /// asked for. A number that no program can hold (`1e999`) is then null.
+    ///
+    /// # Errors
+    /// When the text is not a JSON object.
+    pub fn from_json(json: String) -> serde_json::Result<Self> {
+        let Places(mut entries) = serde_json::from_str(&json)?;
+        let begin = json.as_ptr() as usize;
+        for entry in &mut entries {
+            entry.place = (entry.place.0 - begin, entry.place.1 - begin);
+        }
+        if entries.is_sorted_by(|a, b| a.name < b.name) {
+            return Ok(Self { json, entries });
+        }
+        Ok(entries.into_iter().map(|entry| (entry.name.clone(), entry.into_value(&json))).collect())
     }
 
     /// The value of an attribute; null when it is absent.
     #[must_use]
     pub fn get(&self, name: &str) -> &Value {
         const NULL: &Value = &Value::Null;
-        // Few names are of one length: to look at lengths one after the other is faster than to compare texts by halves.
-        let found = self.entries.iter().find(|(n, _)| match n {
-            Cow::Borrowed(n) => *n == name,
-            Cow::Owned(n) => n == name,
-        });
-        found.map_or(NULL, |(_, value)| value)
+        self.entry(name).map_or(NULL, |entry| entry.value(&self.json))
+    }
+
+    /// The text of an attribute, if it is a text.
+    #[must_use]
+    pub fn str(&self, name: &str) -> Option<&str> {
+        let entry = self.entry(name)?;
+        entry.plain(&self.json).or_else(|| entry.value(&self.json).as_str())
     }
 
     /// The trimmed text of an attribute, if it is a non-empty text.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.get(name).as_str().map(text::trim).filter(|s| !s.is_empty())
+        self.str(name).map(text::trim).filter(|s| !s.is_empty())
     }
 
     /// The texts of a list attribute, without empty ones.
@@ -168,8 +234,8 @@ impl Attributes {
         let name = name.into();
         without_null_parts(&mut value);
         match self.position(&name) {
-            Ok(i) => self.entries[i].1 = value,
-            Err(i) => self.entries.insert(i, (intern(name), value)),
+            Ok(i) => self.entries[i].value = value.into(),
+            Err(i) => self.entries.insert(i, Entry::new(intern(name), value)),
         }
     }
 
@@ -179,14 +245,14 @@ impl Attributes {
             *self = later;
             return;
         }
-        for (name, value) in later.entries {
-            self.set(name, value);
+        for entry in later.entries {
+            self.set(entry.name.clone(), entry.into_value(&later.json));
         }
     }
 
     /// The attributes in name order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.entries.iter().map(|(n, v)| (n.as_ref(), v))
+        self.entries.iter().map(|entry| (entry.name.as_ref(), entry.value(&self.json)))
     }
 
     /// Hash over what counts as "the user changed in Entra" (F07, ruling 60): without sign-in and licence state, and with absent,
@@ -195,9 +261,9 @@ impl Attributes {
     pub fn change_hash(&self) -> Hash {
         let mut h = Xxh3::new();
         let mut buffer = Vec::with_capacity(128);
-        for (name, value) in &self.entries {
+        for (name, value) in self.iter() {
             let nothing = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
-            if nothing || VOLATILE.contains(&name.as_ref()) {
+            if nothing || VOLATILE.contains(&name) {
                 continue;
             }
             h.update(name.as_bytes());
@@ -221,8 +287,22 @@ impl Attributes {
         Hash(h.digest128().to_be_bytes())
     }
 
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        // Few names are of one length: to look at lengths one after the other is faster than to compare texts by halves.
+        self.entries.iter().find(|entry| match entry.name {
+            Cow::Borrowed(n) => n == name,
+            Cow::Owned(ref n) => n == name,
+        })
+    }
+
     fn position(&self, name: &str) -> Result<usize, usize> {
-        self.entries.binary_search_by(|(n, _)| n.as_ref().cmp(name))
+        self.entries.binary_search_by(|entry| entry.name.as_ref().cmp(name))
+    }
+}
+
+impl PartialEq for Attributes {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
     }
 }
 
@@ -246,21 +326,24 @@ impl fmt::Debug for Attributes {
 
 impl<N: Into<Cow<'static, str>>> FromIterator<(N, Value)> for Attributes {
     fn from_iter<I: IntoIterator<Item = (N, Value)>>(iter: I) -> Self {
-        let mut entries: Vec<_> = iter.into_iter().map(|(n, v)| (intern(n.into()), v)).collect();
-        entries.iter_mut().for_each(|(_, value)| without_null_parts(value));
+        let entry = |(name, mut value): (N, Value)| {
+            without_null_parts(&mut value);
+            Entry::new(intern(name.into()), value)
+        };
+        let mut entries: Vec<_> = iter.into_iter().map(entry).collect();
         // Stable, so that of two equal names the later stays last and wins below.
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
         entries.reverse();
-        entries.dedup_by(|later, kept| later.0 == kept.0);
+        entries.dedup_by(|later, kept| later.name == kept.name);
         entries.reverse();
-        Self { entries }
+        Self { json: String::new(), entries }
     }
 }
 
 impl Serialize for Attributes {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let mut map = s.serialize_map(Some(self.entries.len()))?;
-        for (name, value) in &self.entries {
+        for (name, value) in self.iter() {
             map.serialize_entry(name, value)?;
         }
         map.end()
@@ -279,14 +362,37 @@ impl<'de> Deserialize<'de> for Attributes {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Attributes, A::Error> {
                 let mut entries: Vec<(Cow<'static, str>, Value)> = Vec::with_capacity(READ_SET.len());
-                let mut sorted = true;
                 while let Some(Name(name)) = map.next_key()? {
-                    let mut value = map.next_value()?;
-                    without_null_parts(&mut value);
-                    sorted &= entries.last().is_none_or(|(last, _)| *last < name);
-                    entries.push((name, value));
+                    entries.push((name, map.next_value()?));
                 }
-                Ok(if sorted { Attributes { entries } } else { entries.into_iter().collect() })
+                Ok(Attributes::from_entries(entries))
+            }
+        }
+        d.deserialize_map(Map)
+    }
+}
+
+/// Entries of a JSON text with the addresses of their values in it.
+struct Places(Vec<Entry>);
+
+impl<'de> Deserialize<'de> for Places {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Map;
+        impl<'de> Visitor<'de> for Map {
+            type Value = Places;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of user attributes")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Places, A::Error> {
+                let mut entries = Vec::with_capacity(READ_SET.len());
+                while let Some(Name(name)) = map.next_key()? {
+                    let text = map.next_value::<&RawValue>()?.get();
+                    let begin = text.as_ptr() as usize;
+                    entries.push(Entry { name, place: (begin, begin + text.len()), value: OnceLock::new() });
+                }
+                Ok(Places(entries))
             }
         }
         d.deserialize_map(Map)
@@ -413,6 +519,42 @@ mod tests {
         let mut a = parse(json!({"surname": "Byron", "jobTitle": "Analyst"}));
         a.merge(parse(json!({"jobTitle": null})));
         assert_eq!(a, parse(json!({"surname": "Byron", "jobTitle": null})));
+    }
+
+    #[test]
+    fn attributes_read_back_are_those_that_were_written_whatever_is_asked_first() {
+        let written = parse(json!({
+            "accountEnabled": true, "businessPhones": ["1", "\"2\""], "city": null, "employeeId": "007", "jobTitle": "a \\ b \u{1F600}\n",
+            "onPremisesExtensionAttributes": {"extensionAttribute1": "x", "extensionAttribute2": null}, "otherMails": [],
+            "extension_0_a": 1.5, "mail": "", "surname": " Byron "
+        }));
+        let read = || Attributes::from_json(serde_json::to_string(&written).expect("JSON")).expect("attributes");
+        assert_eq!(read(), written);
+        assert_eq!(read().change_hash(), written.change_hash());
+        assert_eq!(serde_json::to_value(read()).expect("JSON"), serde_json::to_value(&written).expect("JSON"));
+        for (name, value) in written.iter() {
+            let read = read();
+            assert_eq!((read.str(name), read.text(name), read.has(name)), (value.as_str(), written.text(name), true), "{name}");
+            assert_eq!(read.get(name), value);
+            assert_eq!(read.str(name), value.as_str(), "{name} once it is made");
+        }
+        let mut changed = read();
+        changed.merge(Attributes::from_json(r#"{"mail":"m","surname":null}"#.into()).expect("attributes"));
+        assert_eq!(
+            (changed.text("mail"), changed.get("surname"), changed.text("employeeId")),
+            (Some("m"), &Value::Null, Some("007"))
+        );
+        changed.set("employeeId", json!("008"));
+        assert_eq!(changed.text("employeeId"), Some("008"));
+    }
+
+    #[test]
+    fn a_text_that_is_no_json_object_is_refused_and_odd_ones_are_read_as_any_other() {
+        for text in ["", "{", "[]", r#"{"mail":}"#, r#"{"mail":"a" "b"}"#, r#"{"mail":"\x"}"#, r#"{"a":01}"#, r#"{"a":1}x"#] {
+            assert!(Attributes::from_json(text.into()).is_err(), "{text}");
+        }
+        let odd = r#" { "surname" : "A", "mail": [ "x" ] , "surname" : "B" } "#;
+        assert_eq!(Attributes::from_json(odd.into()).expect("attributes"), parse(json!({"mail": ["x"], "surname": "B"})));
     }
 
     #[test]

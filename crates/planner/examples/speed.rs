@@ -18,7 +18,7 @@ const BATCH: usize = 250;
 
 /// The allocator the program itself uses.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() {
     let users: i64 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(100_000);

@@ -63,7 +63,7 @@ pub(crate) fn of<'a>(source: &Source, user: &'a UserFacts) -> Yield<'a> {
         Source::Attribute(_) | Source::Derived(_) => &user.attributes,
     };
     match source {
-        Source::Attribute(path) => match of_value(follow(path, user)) {
+        Source::Attribute(path) => match of_attribute(path, user) {
             Yield::Text(date) if date == NEVER && source.is_sign_in() => Yield::Nothing,
             value => value,
         },
@@ -87,7 +87,7 @@ pub(crate) fn is(source: &Source, user: &UserFacts, text: &str) -> bool {
     if let Source::Attribute(path) = source
         && let [Step::Name(name)] = path.as_slice()
         && name != "id"
-        && user.attributes.get(name).as_str() == Some(text)
+        && user.attributes.str(name) == Some(text)
         && !text.is_empty()
         && text::trim(text).len() == text.len()
     {
@@ -124,13 +124,24 @@ fn trimmed(value: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
+fn of_attribute<'a>(path: &[Step], user: &'a Attributes) -> Yield<'a> {
+    match path {
+        [Step::Name(name)] => user.str(name).map_or_else(|| of_value(user.get(name)), of_text),
+        path => of_value(follow(path, user)),
+    }
+}
+
+fn of_text(text: &str) -> Yield<'_> {
+    match text::trim(text) {
+        "" => Yield::Nothing,
+        text => Yield::Text(Cow::Borrowed(text)),
+    }
+}
+
 /// A value as a mapping takes it.
 pub(crate) fn of_value(value: &Value) -> Yield<'_> {
     match value {
-        Value::String(s) => match text::trim(s) {
-            "" => Yield::Nothing,
-            s => Yield::Text(Cow::Borrowed(s)),
-        },
+        Value::String(s) => of_text(s),
         other if text::is_empty(other) => Yield::Nothing,
         Value::Array(items) if items.iter().all(|i| i.is_string() || text::is_empty(i)) => Yield::Texts(
             items.iter().filter_map(Value::as_str).map(text::trim).filter(|s| !s.is_empty()).map(Cow::Borrowed).collect(),

@@ -12,7 +12,7 @@ use store::{Filling, Run};
 const BATCH: i64 = 1_000;
 /// Changes written in one transaction: long enough for speed, short enough (a fraction of a second) that others get to the database
 /// in between.
-const COMMIT: i64 = 5_000;
+const COMMIT: i64 = 10_000;
 
 impl Job {
     /// Writes what is left of the run's plan.

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 /// Absent users asked about at once.
 const ABSENTEES: i64 = 1_000;
 /// Pages prepared ahead, of about a thousand users and a megabyte each. One more waits to be prepared.
-const PAGES: usize = 1;
+const PAGES: usize = 3;
 /// Users and memberships in one transaction: long enough for speed, short enough (a fraction of a second) that others get to the
 /// database in between.
 const COMMIT: u64 = 8_000;

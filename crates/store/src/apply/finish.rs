@@ -1,7 +1,7 @@
 //! What is left once every change of a plan is written: bookings, managers whose records came late, and the users' settling.
 
 use super::Place;
-use super::rows::managers_records;
+use super::rows::{managers_records, writer};
 use crate::db::{Tx, Value};
 use crate::error::Result;
 use crate::lease::Lease;
@@ -22,7 +22,7 @@ pub(super) async fn step(tx: &mut Tx, lease: &Lease, place: Place, limit: i64) -
     if book(tx, place, limit).await? {
         return Ok(false);
     }
-    late_managers(tx, lease, place).await?;
+    late_managers(tx, lease, place, limit).await?;
     settle(tx, lease, place.run).await?;
     if place.reverts {
         remember(tx, lease, place.run).await?;
@@ -71,23 +71,31 @@ async fn book(tx: &mut Tx, place: Place, limit: i64) -> Result<bool> {
 }
 
 /// Sets managers whose own records were made later in the same plan (ruling 11).
-async fn late_managers(tx: &mut Tx, lease: &Lease, place: Place) -> Result<()> {
-    let (from, to) = stretch(place.run);
-    let sql = "SELECT c.manager_ref, o.person_id FROM changes c JOIN outcomes o ON o.change_id = c.id AND o.failed = 0
-         WHERE c.manager_ref IS NOT NULL AND c.id > $1 AND c.id <= $2";
-    let mut wanted = Vec::new();
-    for mut row in tx.query(sql, values![from, to]).await? {
-        let person: PersonId = row.get(1)?;
-        wanted.push((row.take_text(0)?, person));
+async fn late_managers(tx: &mut Tx, lease: &Lease, place: Place, limit: i64) -> Result<()> {
+    let (mut after, to) = stretch(place.run);
+    let sql = "SELECT c.manager_ref, o.person_id, c.id FROM changes c JOIN outcomes o ON o.change_id = c.id AND o.failed = 0
+         WHERE c.manager_ref IS NOT NULL AND c.id > $1 AND c.id <= $2 ORDER BY c.id LIMIT $3";
+    loop {
+        let mut wanted = Vec::new();
+        for mut row in tx.query(sql, values![after, to, limit]).await? {
+            let person: PersonId = row.get(1)?;
+            after = row.get(2)?;
+            wanted.push((row.take_text(0)?, person));
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        set_managers(tx, lease, place, wanted).await?;
     }
-    if wanted.is_empty() {
-        return Ok(());
-    }
+}
+
+/// Sets these records' managers, given by the managers' source ids, where they have a record and are not set already.
+async fn set_managers(tx: &mut Tx, lease: &Lease, place: Place, wanted: Vec<(String, PersonId)>) -> Result<()> {
     let records = managers_records(tx, lease, wanted.iter().map(|(id, _)| id.clone()).collect()).await?;
     let mut people = people::load(tx, wanted.iter().map(|(_, person)| person.0).collect()).await?;
     let (mut changed, mut resolved) = (Vec::new(), HashMap::new());
     for (manager, person) in wanted {
-        if let (Some(record), Some(mut person)) = (records.get(&manager), people.remove(&person)) {
+        if let (Some((_, Some(record))), Some(mut person)) = (records.get(&manager), people.remove(&person)) {
             let value = model::Value::from(record.0);
             if person.fields.get(&Field::MANAGER) != Some(&value) {
                 person.fields.insert(Field::MANAGER, value.clone());
@@ -98,7 +106,7 @@ async fn late_managers(tx: &mut Tx, lease: &Lease, place: Place) -> Result<()> {
         }
     }
     book_managers(tx, &resolved).await?;
-    people::update(tx, &changed.iter().collect::<Vec<_>>(), &[], &format!("sync run {}", place.run), place.now).await
+    people::update(tx, &changed.iter().collect::<Vec<_>>(), &[], &writer(place.run), place.now).await
 }
 
 /// Links remember the record that was decided on, so that the next plan finds nothing to do.

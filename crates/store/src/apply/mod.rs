@@ -11,7 +11,6 @@ use crate::db::Tx;
 use crate::error::{Result, StoreError};
 use crate::lease::Lease;
 use crate::mirror::touch;
-use crate::plan::stretch;
 use crate::{Store, Writing, values};
 use model::RunId;
 use model::run::{RunKind, RunState};
@@ -66,7 +65,7 @@ impl Store {
     /// [`StoreError::Unavailable`].
     pub async fn pending(&self, run: RunId, after: i64, limit: i64) -> Result<Pending> {
         let mut tx = self.db.read().await?;
-        Ok(Pending { rows: rows::pending(&mut tx, after, stretch(run).1, limit).await?, after })
+        Ok(Pending { rows: rows::pending(&mut tx, run, after, limit).await?, after })
     }
 }
 

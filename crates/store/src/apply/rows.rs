@@ -5,12 +5,14 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::lease::Lease;
 use crate::plan::stretch;
-use crate::records::{clients, kind, people};
+use crate::records::people::{self, NewRow, Remote};
+use crate::records::{clients, kind};
 use crate::values;
 use model::address::AddressKey;
 use model::plan::{LinkState, NewSite};
 use model::records::{Fields, Person};
-use model::{Field, Kind, PersonId, RuleId, Status, UserKey, Value, text};
+use model::{Field, Kind, PersonId, RuleId, RunId, Status, UserKey, Value, text};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// A change that is to be applied.
@@ -18,7 +20,6 @@ use std::collections::{HashMap, HashSet};
 pub(super) struct Pending {
     pub id: i64,
     pub user: UserKey,
-    pub source_id: String,
     pub record: Option<PersonId>,
     pub record_version: i64,
     pub kind: Kind,
@@ -28,16 +29,40 @@ pub(super) struct Pending {
     pub sets_username: bool,
     pub manager_ref: Option<String>,
     pub new_site: Option<NewSite>,
+    /// For a new record these are used up: it is made already.
     pub set: Fields,
+    pub made: Option<Result<Made, String>>,
     pub link: Option<LinkState>,
 }
 
-/// A change with the record it makes.
+/// A new record without its id, which it gets when it is written; or why there can be none.
 #[derive(Debug, Clone)]
+pub(super) struct Made {
+    person: Person,
+    row: NewRow,
+}
+
+/// A change with the record it makes.
+#[derive(Debug)]
 pub(super) struct Ready {
     pub row: Pending,
     pub before: Option<Person>,
     pub after: Person,
+    /// A new record's row, if it stands as it was made.
+    pub new_row: Option<NewRow>,
+}
+
+impl Ready {
+    /// The folded username, if the change takes one.
+    fn username_key(&self) -> Option<Cow<'_, str>> {
+        if !self.row.sets_username || self.after.status == Status::Archived {
+            return None;
+        }
+        match &self.new_row {
+            Some(row) => row.username_key().map(Cow::Borrowed),
+            None => self.after.username.as_deref().map(text::fold).map(Cow::Owned),
+        }
+    }
 }
 
 /// A change that cannot be applied, and why.
@@ -86,33 +111,64 @@ pub(super) struct Prepared {
     pub held_back: Vec<HeldBack>,
 }
 
-pub(super) async fn pending(tx: &mut Tx, after: i64, to: i64, limit: i64) -> Result<Vec<Pending>> {
-    // Looked up one by one and not joined: right after planning PostgreSQL does not know how large the plan is.
-    let sql = "SELECT c.id, c.user_id, (SELECT u.source_id FROM mirror_users u WHERE u.id = c.user_id), c.person_id,
-            c.person_version, c.kind, c.rule, c.removal, c.returns, c.sets_username, c.manager_ref, c.set_values, c.link_after,
-            c.new_site
+/// The changes of a run after one of them. New records are made here, which is most of the work and may be done while others are
+/// written.
+pub(super) async fn pending(tx: &mut Tx, run: RunId, after: i64, limit: i64) -> Result<Vec<Pending>> {
+    let sql = "SELECT c.id, c.user_id, c.person_id, c.person_version, c.kind, c.rule, c.removal, c.returns, c.sets_username,
+            c.manager_ref, c.set_values, c.link_after, c.new_site
          FROM changes c
          WHERE c.id > $1 AND c.id <= $2 ORDER BY c.id LIMIT $3";
+    let (by, here) = (writer(run), Remote::here());
     let mut rows = Vec::new();
-    for row in tx.query(sql, values![after, to, limit]).await? {
-        rows.push(Pending {
+    for row in tx.query(sql, values![after, stretch(run).1, limit]).await? {
+        let mut change = Pending {
             id: row.get(0)?,
             user: row.get(1)?,
-            source_id: row.get::<Option<_>>(2)?.unwrap_or_default(),
-            record: row.get(3)?,
-            record_version: row.get(4)?,
-            kind: kind(row.get(5)?)?,
-            rule: row.get::<Option<String>>(6)?.map(RuleId),
-            removal: row.get(7)?,
-            returns: row.get(8)?,
-            sets_username: row.get(9)?,
-            manager_ref: row.get(10)?,
-            set: row.json(11)?,
-            link: row.json_opt(12)?,
-            new_site: row.json_opt(13)?,
-        });
+            record: row.get(2)?,
+            record_version: row.get(3)?,
+            kind: kind(row.get(4)?)?,
+            rule: row.get::<Option<String>>(5)?.map(RuleId),
+            removal: row.get(6)?,
+            returns: row.get(7)?,
+            sets_username: row.get(8)?,
+            manager_ref: row.get(9)?,
+            set: row.json(10)?,
+            made: None,
+            link: row.json_opt(11)?,
+            new_site: row.json_opt(12)?,
+        };
+        if change.record.is_none() {
+            let mut person = blank(change.kind);
+            change.made = Some(match change.write_into(&mut person) {
+                Ok(()) => Ok(Made { row: NewRow::of(&person, &here, &by)?, person }),
+                Err(why) => Err(why),
+            });
+        }
+        rows.push(change);
     }
     Ok(rows)
+}
+
+/// Who is said to have written what a run writes.
+pub(super) fn writer(run: RunId) -> String {
+    format!("sync run {run}")
+}
+
+impl Pending {
+    /// Gives a record the values that are to be set, but for those that are found only when it is written.
+    fn write_into(&mut self, person: &mut Person) -> Result<(), String> {
+        for (field, value) in std::mem::take(&mut self.set) {
+            if field == Field::MANAGER && self.manager_ref.is_some() {
+                continue; // Resolved below, once it is known which records this batch makes.
+            }
+            if field == Field::SITE && self.new_site.is_some() {
+                continue; // Found or made below.
+            }
+            person.set(&field, value).map_err(|e| format!("{e}."))?;
+        }
+        person.version += 1;
+        Ok(())
+    }
 }
 
 pub(super) async fn prepare(tx: &mut Tx, lease: &Lease, place: Place, pending: Vec<Pending>) -> Result<Prepared> {
@@ -120,10 +176,10 @@ pub(super) async fn prepare(tx: &mut Tx, lease: &Lease, place: Place, pending: V
     let creates = pending.iter().filter(|row| row.record.is_none()).count();
     let mut fresh = tx.fresh_ids("people", creates).await?;
     let mut prepared = Prepared::default();
-    for mut row in pending {
-        match make(&mut row, &mut known, &mut fresh) {
-            Ok((before, after)) => prepared.ready.push(Ready { row, before, after }),
-            Err(why) => prepared.failed.push(Failed { row, why }),
+    for row in pending {
+        match make(row, &mut known, &mut fresh) {
+            Ok(ready) => prepared.ready.push(ready),
+            Err(failed) => prepared.failed.push(failed),
         }
     }
     sites(tx, &mut prepared.ready).await?;
@@ -132,41 +188,39 @@ pub(super) async fn prepare(tx: &mut Tx, lease: &Lease, place: Place, pending: V
     Ok(prepared)
 }
 
-/// The record before and after a change, whose new values it takes.
-fn make(
-    row: &mut Pending,
-    known: &mut HashMap<PersonId, Person>,
-    fresh: &mut impl Iterator<Item = i64>,
-) -> Result<(Option<Person>, Person), String> {
-    let (before, mut after) = match row.record {
-        None => {
-            let id = fresh.next().ok_or("No id could be given to the record.")?;
-            (None, blank(PersonId(id), row.kind))
-        }
-        Some(id) => {
-            let before = known.remove(&id).ok_or_else(|| format!("Record {id} does not exist any more."))?;
-            if before.version != row.record_version {
-                return Err(format!("Record {id} was changed since the plan was made. The next run plans it again."));
+/// A change with the record before and after it.
+fn make(mut row: Pending, known: &mut HashMap<PersonId, Person>, fresh: &mut impl Iterator<Item = i64>) -> Result<Ready, Failed> {
+    let refuse = |row, why| Err(Failed { row, why });
+    match (row.record, row.made.take()) {
+        (None, Some(Ok(Made { mut person, row: new_row }))) => match fresh.next() {
+            Some(id) => {
+                person.id = PersonId(id);
+                Ok(Ready { row, before: None, after: person, new_row: Some(new_row) })
             }
-            (Some(before.clone()), before)
+            None => refuse(row, "No id could be given to the record.".to_owned()),
+        },
+        (None, Some(Err(why))) => refuse(row, why),
+        (None, None) => refuse(row, "The record was not made.".to_owned()),
+        (Some(id), _) => {
+            let Some(before) = known.remove(&id) else {
+                return refuse(row, format!("Record {id} does not exist any more."));
+            };
+            if before.version != row.record_version {
+                return refuse(row, format!("Record {id} was changed since the plan was made. The next run plans it again."));
+            }
+            let mut after = before.clone();
+            match row.write_into(&mut after) {
+                Ok(()) => Ok(Ready { row, before: Some(before), after, new_row: None }),
+                Err(why) => refuse(row, why),
+            }
         }
-    };
-    for (field, value) in std::mem::take(&mut row.set) {
-        if field == Field::MANAGER && row.manager_ref.is_some() {
-            continue; // Resolved below, once it is known which records this batch makes.
-        }
-        if field == Field::SITE && row.new_site.is_some() {
-            continue; // Found or made below.
-        }
-        after.set(&field, value).map_err(|e| format!("{e}."))?;
     }
-    after.version += 1;
-    Ok((before, after))
 }
 
-fn blank(id: PersonId, kind: Kind) -> Person {
+/// A record that is not made yet.
+fn blank(kind: Kind) -> Person {
     Person {
-        id,
+        id: PersonId(0),
         kind,
         client: None,
         site: None,
@@ -193,6 +247,7 @@ async fn sites(tx: &mut Tx, ready: &mut [Ready]) -> Result<()> {
         let Some(new) = &one.row.new_site else { continue };
         let site = clients::find_or_make_site(tx, new.client, &new.name).await?;
         one.after.site = Some(site.id);
+        one.new_row = None;
         if let Some(link) = &mut one.row.link {
             link.decided.insert(Field::SITE, Value::from(site.id.0));
         }
@@ -206,13 +261,23 @@ async fn managers(tx: &mut Tx, lease: &Lease, ready: &mut [Ready]) -> Result<()>
     if wanted.is_empty() {
         return Ok(());
     }
-    let mut records = managers_records(tx, lease, wanted.iter().cloned().collect()).await?;
-    for one in ready.iter().filter(|r| r.row.link.is_some() && wanted.contains(&r.row.source_id)) {
-        records.entry(one.row.source_id.clone()).or_insert(one.after.id);
+    let mut records = HashMap::new();
+    let mut here = HashMap::new();
+    for (manager, (user, record)) in managers_records(tx, lease, wanted.into_iter().collect()).await? {
+        match record {
+            Some(record) => _ = records.insert(manager, record),
+            None => _ = here.insert(user, manager),
+        }
+    }
+    for one in ready.iter().filter(|r| r.row.link.is_some()) {
+        if let Some(manager) = here.get(&one.row.user) {
+            records.entry(manager.clone()).or_insert(one.after.id);
+        }
     }
     for one in ready.iter_mut() {
         if let Some(record) = one.row.manager_ref.as_ref().and_then(|id| records.get(id)) {
             one.after.fields.insert(Field::MANAGER, Value::from(record.0));
+            one.new_row = None;
             if let Some(link) = &mut one.row.link {
                 link.decided.insert(Field::MANAGER, Value::from(record.0));
             }
@@ -221,24 +286,25 @@ async fn managers(tx: &mut Tx, lease: &Lease, ready: &mut [Ready]) -> Result<()>
     Ok(())
 }
 
-/// Live records by linked user; of two, the agent's.
-pub(super) async fn managers_records(tx: &mut Tx, lease: &Lease, ids: Vec<String>) -> Result<HashMap<String, PersonId>> {
-    let sql = "SELECT u.source_id, l.person_id FROM mirror_users u JOIN links l ON l.user_id = u.id AND l.slot = 0
+/// Users by source id, each with their live record if they are linked to one; of two, the agent's.
+pub(super) async fn managers_records(
+    tx: &mut Tx,
+    lease: &Lease,
+    ids: Vec<String>,
+) -> Result<HashMap<String, (UserKey, Option<PersonId>)>> {
+    let sql = "SELECT u.source_id, u.id, l.person_id FROM mirror_users u LEFT JOIN links l ON l.user_id = u.id AND l.slot = 0
          WHERE u.tenant_id = $1 AND u.source_id IN EACH_TEXT($2) ORDER BY l.kind";
     let mut records = HashMap::new();
     for mut row in tx.query(sql, values![lease.tenant, ids]).await? {
-        let record = row.get(1)?;
-        records.entry(row.take_text(0)?).or_insert(record);
+        let found = (row.get(1)?, row.get(2)?);
+        records.entry(row.take_text(0)?).or_insert(found);
     }
     Ok(records)
 }
 
 /// Checks usernames against live records once more: between planning and now another tenant, or a person, may have taken one.
 async fn usernames(tx: &mut Tx, place: Place, prepared: &mut Prepared) -> Result<()> {
-    let key = |r: &Ready| {
-        (r.row.sets_username && r.after.status != Status::Archived).then(|| r.after.username.as_deref().map(text::fold)).flatten()
-    };
-    let keys: Vec<String> = prepared.ready.iter().filter_map(key).collect();
+    let keys: Vec<String> = prepared.ready.iter().filter_map(Ready::username_key).map(Cow::into_owned).collect();
     if keys.is_empty() {
         return Ok(());
     }
@@ -270,7 +336,7 @@ async fn usernames(tx: &mut Tx, place: Place, prepared: &mut Prepared) -> Result
     let in_the_way = |r: &Ready| {
         let is_other =
             |h: &&Holder| h.person != r.after.id && h.user != Some(r.row.user) && !own.contains(&(h.person, r.row.user));
-        let held = holders.get(&key(r)?)?;
+        let held = holders.get(r.username_key()?.as_ref())?;
         held.iter().filter(is_other).find(|h| !moving.contains(&h.person) && !h.is_beside(r)).map(|h| h.person)
     };
     let mut ready = Vec::with_capacity(prepared.ready.len());

@@ -1,13 +1,13 @@
 //! Writing prepared changes: all at once, or one by one where the database refuses one of them.
 
 use super::Place;
-use super::rows::{Failed, HeldBack, Ready};
+use super::rows::{Failed, HeldBack, Ready, writer};
 use crate::db::{OnConflict, Tx, Value};
 use crate::error::{Result, StoreError};
 use crate::lease::Lease;
 use crate::records::keys;
 use crate::records::links::{self, Digests};
-use crate::records::people::{self, Remote};
+use crate::records::people::{self, NewRow, Remote};
 use crate::values;
 use model::reason::Reason;
 use model::records::Person;
@@ -17,6 +17,8 @@ use model::{PersonId, Status};
 pub(super) struct Written {
     pub applied: u64,
     pub wakes: Vec<(&'static str, String)>,
+    /// Who got a record or another one, where somebody waits.
+    users: Vec<i64>,
 }
 
 const OUTCOME: &[&str] = &["change_id", "person_id", "failed", "error", "at"];
@@ -29,7 +31,7 @@ pub(super) async fn all(
     tx: &mut Tx,
     lease: &Lease,
     place: Place,
-    ready: Vec<Ready>,
+    mut ready: Vec<Ready>,
     wakes: bool,
     failed: &mut Vec<Failed>,
 ) -> Result<Written> {
@@ -39,19 +41,21 @@ pub(super) async fn all(
     }
     let keys = if wakes { Some(keys::fields(tx).await?) } else { None };
     let keys = keys.as_deref();
-    if attempt(tx, lease, place, &ready, BULK).await?.is_none() {
+    if attempt(tx, lease, place, &mut ready, BULK).await?.is_none() {
         for one in &ready {
             written.note(one, keys);
         }
+        written.tell_users(tx).await?;
         return Ok(written);
     }
     // Somebody in the batch is refused: one by one tells who.
-    for one in ready {
-        match attempt(tx, lease, place, std::slice::from_ref(&one), SINGLE).await? {
+    for mut one in ready {
+        match attempt(tx, lease, place, std::slice::from_mut(&mut one), SINGLE).await? {
             None => written.note(&one, keys),
             Some(why) => failed.push(Failed { row: one.row, why }),
         }
     }
+    written.tell_users(tx).await?;
     Ok(written)
 }
 
@@ -62,13 +66,25 @@ impl Written {
         let Some(keys) = keys else { return };
         self.wakes.extend(people::wakes(one.before.as_ref(), &one.after, keys));
         if one.before.is_none() || one.row.link.is_some() {
-            self.wakes.push(("user", one.row.source_id.clone()));
+            self.users.push(one.row.user.0);
         }
+    }
+
+    /// Notes that somebody may have waited for these users' records: managers are waited for by their source ids.
+    async fn tell_users(&mut self, tx: &mut Tx) -> Result<()> {
+        if self.users.is_empty() {
+            return Ok(());
+        }
+        let sql = "SELECT source_id FROM mirror_users WHERE id IN EACH_INT($1)";
+        for mut row in tx.query(sql, values![std::mem::take(&mut self.users)]).await? {
+            self.wakes.push(("user", row.take_text(0)?));
+        }
+        Ok(())
     }
 }
 
 /// Writes some rows, or none of them and gives the database's reason.
-async fn attempt(tx: &mut Tx, lease: &Lease, place: Place, rows: &[Ready], name: &str) -> Result<Option<String>> {
+async fn attempt(tx: &mut Tx, lease: &Lease, place: Place, rows: &mut [Ready], name: &str) -> Result<Option<String>> {
     tx.execute(&format!("SAVEPOINT {name}"), ()).await?;
     match write(tx, lease, place, rows).await {
         Ok(()) => {
@@ -84,12 +100,14 @@ async fn attempt(tx: &mut Tx, lease: &Lease, place: Place, rows: &[Ready], name:
     }
 }
 
-async fn write(tx: &mut Tx, lease: &Lease, place: Place, rows: &[Ready]) -> Result<()> {
-    let (by, here) = (format!("sync run {}", place.run), Remote::here());
+async fn write(tx: &mut Tx, lease: &Lease, place: Place, rows: &mut [Ready]) -> Result<()> {
+    let (by, here) = (writer(place.run), Remote::here());
+    let new_rows: Vec<_> = rows.iter_mut().map(|one| one.new_row.take()).collect();
+    let rows = &*rows;
     let (mut created, mut changed, mut readdressed) = (Vec::new(), Vec::new(), Vec::new());
-    for one in rows {
+    for (one, new_row) in rows.iter().zip(new_rows) {
         match &one.before {
-            None => created.push((&one.after, &here)),
+            None => created.push((&one.after, new_row.map_or_else(|| NewRow::of(&one.after, &here, &by), Ok)?)),
             Some(before) => {
                 if before.fields.get(&model::Field::ADDITIONAL_EMAILS) != one.after.fields.get(&model::Field::ADDITIONAL_EMAILS) {
                     readdressed.push(one.after.id);
@@ -98,7 +116,7 @@ async fn write(tx: &mut Tx, lease: &Lease, place: Place, rows: &[Ready]) -> Resu
             }
         }
     }
-    people::insert(tx, &created, &by, place.now).await?;
+    people::insert_made(tx, created, place.now).await?;
     people::update(tx, &changed, &readdressed, &by, place.now).await?;
     if !changed.is_empty() {
         crate::plan::follow_rejection(tx, lease.tenant, changed.iter().map(|p| p.id.0).collect()).await?;

@@ -107,13 +107,14 @@ async fn facts(tx: &mut Tx, tenant: TenantKey, keys: Vec<i64>, relevant: Option<
     let sql = "SELECT id, source_id, attributes, change_hash, presence, manager, tenant_id FROM mirror_users
          WHERE id IN EACH_INT($1)";
     let mut users = HashMap::with_capacity(keys.len());
-    for row in tx.query(sql, values![keys.clone()]).await? {
+    for mut row in tx.query(sql, values![keys.clone()]).await? {
         if row.get::<TenantKey>(6)? != tenant {
             continue;
         }
         let key: UserKey = row.get(0)?;
         let (review, resolutions) = reviews.remove(&key).unwrap_or_default();
-        let mut attributes: Attributes = row.json(2).map_err(|e| StoreError::Corrupt(format!("mirror_users row {key}: {e}")))?;
+        let mut attributes = Attributes::from_json(row.take_text(2)?)
+            .map_err(|e| StoreError::Corrupt(format!("mirror_users.attributes of {key}: {e}")))?;
         if let Some(activity) = sign_ins.remove(&key.0) {
             attributes.set(SIGN_IN, activity);
         }

@@ -67,6 +67,10 @@ const INSERT: &[&str] = &[
     "remote_id",
     "remote_version",
 ];
+/// Where some of them stand in a row.
+const ID: usize = 0;
+const USERNAME_KEY: usize = 7;
+const CHANGED_AT: usize = 22;
 /// A changed record stays where it is: all but the last three, which say where that is.
 const UPDATE: &[&str] = INSERT.split_at(INSERT.len() - 3).0;
 
@@ -130,22 +134,54 @@ impl Remote {
     }
 }
 
+/// A new record as it will be written, but for its id and the time, which are known only then. It can be made long before, on
+/// another thread than the one that writes.
+#[derive(Debug, Clone)]
+pub(crate) struct NewRow {
+    row: Vec<Value>,
+    addresses: Vec<String>,
+}
+
+impl NewRow {
+    pub(crate) fn of(person: &Person, remote: &Remote, by: &str) -> Result<Self> {
+        let mut row = row(person, by, 0)?;
+        row.extend(values![remote.target.as_str(), remote.id.as_deref(), remote.version.as_deref()]);
+        Ok(Self { row, addresses: more_addresses(person).collect() })
+    }
+
+    /// The folded username.
+    pub(crate) fn username_key(&self) -> Option<&str> {
+        match &self.row[USERNAME_KEY] {
+            Value::Text(key) => Some(key),
+            _ => None,
+        }
+    }
+}
+
 /// Writes new records, each with where it comes from.
 pub(crate) async fn insert(tx: &mut Tx, people: &[(&Person, &Remote)], by: &str, now: i64) -> Result<()> {
-    if people.is_empty() {
+    let made = people.iter().map(|(person, remote)| Ok((*person, NewRow::of(person, remote, by)?))).collect::<Result<_>>()?;
+    insert_made(tx, made, now).await
+}
+
+/// Writes new records whose rows are made already; each has its id by now.
+pub(crate) async fn insert_made(tx: &mut Tx, made: Vec<(&Person, NewRow)>, now: i64) -> Result<()> {
+    if made.is_empty() {
         return Ok(());
     }
-    let mut rows = Vec::with_capacity(people.len());
+    let mut rows = Vec::with_capacity(made.len());
     let mut addresses = Vec::new();
-    for (person, remote) in people {
-        let mut row = row(person, by, now)?;
-        row.extend(values![remote.target.as_str(), remote.id.as_deref(), remote.version.as_deref()]);
+    let mut people = Vec::with_capacity(made.len());
+    for (person, NewRow { mut row, addresses: more }) in made {
+        row[ID] = person.id.into();
+        row[CHANGED_AT] = now.into();
         rows.push(row);
-        addresses.extend(more_addresses(person));
+        addresses.extend(more.into_iter().map(|key| values![key, person.id]));
+        people.push(person);
     }
     tx.insert_many("people", INSERT, rows, OnConflict::Fail).await?;
     tx.insert_many("person_addresses", &["address_key", "person_id"], addresses, OnConflict::Skip).await?;
-    keys::index(tx, people.iter().map(|(person, _)| *person)).await
+    keys::index(tx, people.into_iter()).await
 }
 
 /// Writes changed records; `readdressed` names those whose further addresses may differ.
@@ -161,14 +197,17 @@ pub(crate) async fn update(tx: &mut Tx, people: &[&Person], readdressed: &[Perso
     }
     let keys: Vec<i64> = readdressed.iter().map(|id| id.0).collect();
     tx.execute("DELETE FROM person_addresses WHERE person_id IN EACH_INT($1)", values![keys]).await?;
-    let addresses = people.iter().filter(|p| readdressed.contains(&p.id)).flat_map(|p| more_addresses(p)).collect();
+    let addresses = people
+        .iter()
+        .filter(|p| readdressed.contains(&p.id))
+        .flat_map(|p| more_addresses(p).map(|key| values![key, p.id]))
+        .collect();
     tx.insert_many("person_addresses", &["address_key", "person_id"], addresses, OnConflict::Skip).await.map(|_| ())
 }
 
-fn more_addresses(person: &Person) -> Vec<Vec<Value>> {
+fn more_addresses(person: &Person) -> impl Iterator<Item = String> {
     let more = person.fields.get(&Field::ADDITIONAL_EMAILS).and_then(|v| v.as_array());
-    let keys = more.into_iter().flatten().filter_map(|v| v.as_str()).filter_map(|a| email_key(Some(a)));
-    keys.map(|key| values![key, person.id]).collect()
+    more.into_iter().flatten().filter_map(|v| v.as_str()).filter_map(|a| email_key(Some(a)))
 }
 
 /// A person's hand on status or access takes a record out of what sync itself took out of use (ruling 78).
