@@ -1,11 +1,12 @@
 //! What a directory says of one user: a small sorted map from Graph's property names to values, and its hashes.
 
 use crate::{Value, text};
-use serde::de::{MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::OnceLock;
 use xxhash_rust::xxh3::Xxh3;
@@ -77,6 +78,9 @@ const PLACES: [u8; 256] = {
     places
 };
 
+// Each place of the read set fits.
+const _: () = assert!(READ_SET.len() < NOWHERE as usize);
+
 /// No name stands here.
 const NOWHERE: u8 = u8::MAX;
 
@@ -90,9 +94,14 @@ const fn place_of(name: &[u8]) -> u8 {
     letters.wrapping_add((n as u8).wrapping_mul(13))
 }
 
-/// A name's index in the read set.
+/// A name, if it is one of the read set.
 #[must_use]
-pub fn property(name: &str) -> Option<usize> {
+pub fn property(name: &str) -> Option<Name> {
+    known(name).map(|i| Name(Which::Known(i)))
+}
+
+/// A name's index in the read set.
+fn known(name: &str) -> Option<u8> {
     let mut at = place_of(name.as_bytes());
     // Ends, because the read set fills less than a quarter of the table.
     loop {
@@ -101,7 +110,7 @@ pub fn property(name: &str) -> Option<usize> {
             return None;
         }
         if READ_SET[usize::from(i)] == name {
-            return Some(usize::from(i));
+            return Some(i);
         }
         at = at.wrapping_add(1);
     }
@@ -116,32 +125,92 @@ const VOLATILE: &[&str] = &["assignedLicenses", "assignedPlans", "licenseAssignm
 /// Of a value that has parts (`onPremisesExtensionAttributes`, `employeeOrgData`) those that are null are not kept: such a value is
 /// told as a whole, so a part that is null and one that is absent say the same. Graph sends fifteen of them for nearly everybody.
 ///
-/// A user read back from the mirror keeps its JSON text, and a value is made of it when somebody asks: a policy reads a handful of the
-/// forty, and a plan over a whole tenant took a quarter of its time to make the others and throw them away.
+/// What was read as text stays text, and a value is made of it when somebody asks: a policy reads a handful of the forty, and to make
+/// the others and throw them away was about a tenth of the time of reading a tenant, and of planning it.
 #[derive(Clone, Default)]
 pub struct Attributes {
     /// The text that values are made of; empty when all are there.
     json: String,
+    /// In name order, each name once.
     entries: Vec<Entry>,
+}
+
+/// An attribute's name. Those of the read set are told apart and ordered by where they stand in it, which is sorted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name(Which);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Which {
+    /// At this index of [`READ_SET`].
+    Known(u8),
+    /// Any other: a directory extension, or a property read by a pass of its own.
+    Other(Box<str>),
+}
+
+impl Name {
+    /// The name as Graph has it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Which::Known(i) => READ_SET[usize::from(*i)],
+            Which::Other(name) => name,
+        }
+    }
+
+    fn cmp_to(&self, other: &str, known: Option<u8>) -> Ordering {
+        match (&self.0, known) {
+            (Which::Known(a), Some(b)) => a.cmp(&b),
+            _ => self.as_str().cmp(other),
+        }
+    }
+}
+
+impl From<&str> for Name {
+    fn from(name: &str) -> Self {
+        property(name).unwrap_or_else(|| Name(Which::Other(name.into())))
+    }
+}
+
+impl From<String> for Name {
+    fn from(name: String) -> Self {
+        property(&name).unwrap_or_else(|| Name(Which::Other(name.into())))
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let known = if let Which::Known(i) = other.0 { Some(i) } else { None };
+        self.cmp_to(other.as_str(), known)
+    }
+}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 #[derive(Clone)]
 struct Entry {
-    name: Cow<'static, str>,
-    /// Where the value stands in the text, until it is made.
+    name: Name,
+    /// Where the value stands in the text, as it would be written, until it is made.
     place: (usize, usize),
     value: OnceLock<Value>,
 }
 
 impl Entry {
-    fn new(name: Cow<'static, str>, value: Value) -> Self {
+    fn new(name: Name, mut value: Value) -> Self {
+        without_null_parts(&mut value);
         Self { name, place: (0, 0), value: value.into() }
     }
 
-    fn value<'e>(&'e self, json: &str) -> &'e Value {
+    fn late(name: Name, place: (usize, usize)) -> Self {
+        Self { name, place, value: OnceLock::new() }
+    }
+
+    fn value(&self, json: &str) -> &Value {
         self.value.get_or_init(|| {
-            let mut value =
-                json.get(self.place.0..self.place.1).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            let mut value = self.written(json).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
             without_null_parts(&mut value);
             value
         })
@@ -152,13 +221,52 @@ impl Entry {
         self.value.into_inner().unwrap_or_default()
     }
 
-    /// The text of a value that is not made yet and stands in JSON as it is.
+    /// A value's JSON, if the value is not made yet.
+    fn written<'j>(&self, json: &'j str) -> Option<&'j str> {
+        if self.value.get().is_none() { json.get(self.place.0..self.place.1) } else { None }
+    }
+
+    /// A value's text, if it is one that is not made yet and stands in JSON as it is.
     fn plain<'j>(&self, json: &'j str) -> Option<&'j str> {
-        if self.value.get().is_some() {
-            return None;
-        }
-        let text = json.get(self.place.0..self.place.1)?.strip_prefix('"')?.strip_suffix('"')?;
+        let text = self.written(json)?.strip_prefix('"')?.strip_suffix('"')?;
         (!text.contains('\\')).then_some(text)
+    }
+}
+
+/// A value as it is read.
+#[derive(Debug)]
+pub enum Read<'t> {
+    /// A text that stood in JSON as it is, without escapes.
+    Plain(&'t str),
+    /// Any other.
+    Value(Value),
+}
+
+/// Attributes while they are read, one after the other.
+#[derive(Default)]
+pub struct Reading(Attributes);
+
+impl Reading {
+    /// Takes one; of two of the same name the later wins.
+    pub fn take(&mut self, name: Name, value: Read<'_>) {
+        let Attributes { json, entries } = &mut self.0;
+        if entries.capacity() == 0 {
+            entries.reserve(READ_SET.len());
+        }
+        match value {
+            Read::Plain(text) => {
+                let begin = json.len();
+                json.extend(["\"", text, "\""]);
+                entries.push(Entry::late(name, (begin, json.len())));
+            }
+            Read::Value(value) => entries.push(Entry::new(name, value)),
+        }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn done(self) -> Attributes {
+        self.0.in_order()
     }
 }
 
@@ -169,18 +277,7 @@ impl Attributes {
         Self::default()
     }
 
-    /// Takes entries whose names come from [`READ_SET`] where they are in it. Entries in name order, each name once, cost nothing;
-    /// others are sorted, and of two equal names the later wins.
-    #[must_use]
-    pub fn from_entries(mut entries: Vec<(Cow<'static, str>, Value)>) -> Self {
-        entries.iter_mut().for_each(|(_, value)| without_null_parts(value));
-        if !entries.is_sorted_by(|(a, _), (b, _)| a < b) {
-            return entries.into_iter().collect();
-        }
-        Self { json: String::new(), entries: entries.into_iter().map(|(name, value)| Entry::new(name, value)).collect() }
-    }
-
-    /// Reads attributes from JSON text that was written from such. All of it is looked over, but values are made only when they are
+    /// Reads attributes from text that [`Self::to_json`] wrote. All of it is looked over, but values are made only when they are
     /// asked for. A number that no program can hold (`1e999`) is then null.
     ///
     /// # Errors
@@ -191,10 +288,50 @@ impl Attributes {
         for entry in &mut entries {
             entry.place = (entry.place.0 - begin, entry.place.1 - begin);
         }
-        if entries.is_sorted_by(|a, b| a.name < b.name) {
-            return Ok(Self { json, entries });
+        Ok(Self { json, entries }.in_order())
+    }
+
+    /// Writes attributes as JSON: names in order, and the same attributes always the same way.
+    ///
+    /// # Errors
+    /// None that is known: every value can be written.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        // As long as what was read; names take about half of it again.
+        let mut json = Vec::with_capacity(self.json.len() + self.entries.len() * 24 + 2);
+        for entry in &self.entries {
+            json.push(if json.is_empty() { b'{' } else { b',' });
+            match &entry.name.0 {
+                // Names of the read set have nothing to escape.
+                Which::Known(_) => {
+                    json.push(b'"');
+                    json.extend_from_slice(entry.name.as_str().as_bytes());
+                    json.push(b'"');
+                }
+                Which::Other(name) => serde_json::to_writer(&mut json, name)?,
+            }
+            json.push(b':');
+            match entry.written(&self.json) {
+                Some(text) => json.extend_from_slice(text.as_bytes()),
+                None => serde_json::to_writer(&mut json, entry.value(&self.json))?,
+            }
         }
-        Ok(entries.into_iter().map(|entry| (entry.name.clone(), entry.into_value(&json))).collect())
+        if json.is_empty() {
+            json.push(b'{');
+        }
+        json.push(b'}');
+        String::from_utf8(json).map_err(serde::ser::Error::custom)
+    }
+
+    fn in_order(mut self) -> Self {
+        let entries = &mut self.entries;
+        if !entries.is_sorted_by(|a, b| a.name < b.name) {
+            // Stable, so that of two equal names the later stays last and wins below.
+            entries.sort_by(|a, b| a.name.cmp(&b.name));
+            entries.reverse();
+            entries.dedup_by(|later, kept| later.name == kept.name);
+            entries.reverse();
+        }
+        self
     }
 
     /// The value of an attribute; null when it is absent.
@@ -226,16 +363,15 @@ impl Attributes {
     /// Whether the attribute was told at all, be it as null.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.position(name).is_ok()
+        self.entry(name).is_some()
     }
 
     /// Sets one attribute.
-    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, mut value: Value) {
-        let name = name.into();
-        without_null_parts(&mut value);
-        match self.position(&name) {
-            Ok(i) => self.entries[i].value = value.into(),
-            Err(i) => self.entries.insert(i, Entry::new(intern(name), value)),
+    pub fn set(&mut self, name: impl Into<Name>, value: Value) {
+        let entry = Entry::new(name.into(), value);
+        match self.entries.binary_search_by(|e| e.name.cmp(&entry.name)) {
+            Ok(i) => self.entries[i] = entry,
+            Err(i) => self.entries.insert(i, entry),
         }
     }
 
@@ -252,7 +388,7 @@ impl Attributes {
 
     /// The attributes in name order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.entries.iter().map(|entry| (entry.name.as_ref(), entry.value(&self.json)))
+        self.entries.iter().map(|entry| (entry.name.as_str(), entry.value(&self.json)))
     }
 
     /// Hash over what counts as "the user changed in Entra" (F07, ruling 60): without sign-in and licence state, and with absent,
@@ -261,42 +397,45 @@ impl Attributes {
     pub fn change_hash(&self) -> Hash {
         let mut h = Xxh3::new();
         let mut buffer = Vec::with_capacity(128);
-        for (name, value) in self.iter() {
-            let nothing = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
-            if nothing || VOLATILE.contains(&name) {
+        for entry in &self.entries {
+            let name = entry.name.as_str();
+            if VOLATILE.contains(&name) {
                 continue;
             }
+            let (kind, bytes) = match entry.plain(&self.json) {
+                Some(text) => (1, text.as_bytes()),
+                None => match entry.value(&self.json) {
+                    Value::Null => continue,
+                    Value::Array(items) if items.is_empty() => continue,
+                    Value::String(text) => (1, text.as_bytes()),
+                    other => {
+                        buffer.clear();
+                        // Writing a JSON value into memory has no way to fail; serde_json's maps are sorted, so this is canonical.
+                        let _ = serde_json::to_writer(&mut buffer, other);
+                        (2, buffer.as_slice())
+                    }
+                },
+            };
             h.update(name.as_bytes());
-            h.update(&[0]);
-            match value {
-                Value::String(s) => {
-                    h.update(&[1]);
-                    h.update(&(s.len() as u64).to_le_bytes());
-                    h.update(s.as_bytes());
-                }
-                other => {
-                    buffer.clear();
-                    // Writing a JSON value into memory has no way to fail; serde_json's maps are sorted, so this is canonical.
-                    let _ = serde_json::to_writer(&mut buffer, other);
-                    h.update(&[2]);
-                    h.update(&(buffer.len() as u64).to_le_bytes());
-                    h.update(&buffer);
-                }
-            }
+            h.update(&[0, kind]);
+            h.update(&(bytes.len() as u64).to_le_bytes());
+            h.update(bytes);
         }
         Hash(h.digest128().to_be_bytes())
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {
-        // Few names are of one length: to look at lengths one after the other is faster than to compare texts by halves.
-        self.entries.iter().find(|entry| match entry.name {
-            Cow::Borrowed(n) => n == name,
-            Cow::Owned(ref n) => n == name,
-        })
-    }
-
-    fn position(&self, name: &str) -> Result<usize, usize> {
-        self.entries.binary_search_by(|entry| entry.name.as_ref().cmp(name))
+        let Some(i) = known(name) else {
+            return self.entries.iter().find(|entry| matches!(&entry.name.0, Which::Other(other) if **other == *name));
+        };
+        // Nearly always nearly all of the read set was told: each stands about where it stands there.
+        let place = |at: &usize| self.entries.get(*at).map(|entry| entry.name.cmp_to(name, Some(i)));
+        let mut at = usize::from(i).min(self.entries.len().checked_sub(1)?);
+        let way = place(&at)?;
+        while place(&at) == Some(way) && way != Ordering::Equal {
+            at = if way == Ordering::Greater { at.checked_sub(1)? } else { at + 1 };
+        }
+        self.entries.get(at).filter(|entry| entry.name.0 == Which::Known(i))
     }
 }
 
@@ -308,14 +447,11 @@ impl PartialEq for Attributes {
 
 /// Takes the parts out of a value that are null.
 fn without_null_parts(value: &mut Value) {
-    if let Value::Object(parts) = value {
+    if let Value::Object(parts) = value
+        && parts.values().any(Value::is_null)
+    {
         parts.retain(|_, part| !part.is_null());
     }
-}
-
-/// Borrows the read set's own text for its names, so that a parsed user allocates no names.
-fn intern(name: Cow<'static, str>) -> Cow<'static, str> {
-    property(&name).map_or(name, |i| Cow::Borrowed(READ_SET[i]))
 }
 
 impl fmt::Debug for Attributes {
@@ -324,27 +460,21 @@ impl fmt::Debug for Attributes {
     }
 }
 
-impl<N: Into<Cow<'static, str>>> FromIterator<(N, Value)> for Attributes {
+impl<N: Into<Name>> FromIterator<(N, Value)> for Attributes {
     fn from_iter<I: IntoIterator<Item = (N, Value)>>(iter: I) -> Self {
-        let entry = |(name, mut value): (N, Value)| {
-            without_null_parts(&mut value);
-            Entry::new(intern(name.into()), value)
-        };
-        let mut entries: Vec<_> = iter.into_iter().map(entry).collect();
-        // Stable, so that of two equal names the later stays last and wins below.
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        entries.reverse();
-        entries.dedup_by(|later, kept| later.name == kept.name);
-        entries.reverse();
-        Self { json: String::new(), entries }
+        let entries = iter.into_iter().map(|(name, value)| Entry::new(name.into(), value)).collect();
+        Self { json: String::new(), entries }.in_order()
     }
 }
 
 impl Serialize for Attributes {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let mut map = s.serialize_map(Some(self.entries.len()))?;
-        for (name, value) in self.iter() {
-            map.serialize_entry(name, value)?;
+        for entry in &self.entries {
+            match entry.plain(&self.json) {
+                Some(text) => map.serialize_entry(entry.name.as_str(), text)?,
+                None => map.serialize_entry(entry.name.as_str(), entry.value(&self.json))?,
+            }
         }
         map.end()
     }
@@ -361,11 +491,11 @@ impl<'de> Deserialize<'de> for Attributes {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Attributes, A::Error> {
-                let mut entries: Vec<(Cow<'static, str>, Value)> = Vec::with_capacity(READ_SET.len());
-                while let Some(Name(name)) = map.next_key()? {
-                    entries.push((name, map.next_value()?));
+                let mut reading = Reading::default();
+                while let Some(name) = map.next_key()? {
+                    reading.take(name, map.next_value()?);
                 }
-                Ok(Attributes::from_entries(entries))
+                Ok(reading.done())
             }
         }
         d.deserialize_map(Map)
@@ -387,10 +517,10 @@ impl<'de> Deserialize<'de> for Places {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Places, A::Error> {
                 let mut entries = Vec::with_capacity(READ_SET.len());
-                while let Some(Name(name)) = map.next_key()? {
+                while let Some(name) = map.next_key()? {
                     let text = map.next_value::<&RawValue>()?.get();
                     let begin = text.as_ptr() as usize;
-                    entries.push(Entry { name, place: (begin, begin + text.len()), value: OnceLock::new() });
+                    entries.push(Entry::late(name, (begin, begin + text.len())));
                 }
                 Ok(Places(entries))
             }
@@ -399,8 +529,61 @@ impl<'de> Deserialize<'de> for Places {
     }
 }
 
-/// A property name, borrowed from the read set where it is one of it.
-struct Name(Cow<'static, str>);
+impl<'de> Deserialize<'de> for Read<'de> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Read<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+
+            // Only a text without escapes can be lent.
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Read<'de>, E> {
+                Ok(if needs_escapes(text) { Read::Value(text.into()) } else { Read::Plain(text) })
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Read<'de>, E> {
+                Ok(Read::Value(text.into()))
+            }
+
+            fn visit_unit<E>(self) -> Result<Read<'de>, E> {
+                Ok(Read::Value(Value::Null))
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Read<'de>, E> {
+                Ok(Read::Value(value.into()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Read<'de>, E> {
+                Ok(Read::Value(value.into()))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Read<'de>, E> {
+                Ok(Read::Value(value.into()))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Read<'de>, E> {
+                Ok(Read::Value(value.into()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Read<'de>, A::Error> {
+                Value::deserialize(SeqAccessDeserializer::new(seq)).map(Read::Value)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Read<'de>, A::Error> {
+                Value::deserialize(MapAccessDeserializer::new(map)).map(Read::Value)
+            }
+        }
+        d.deserialize_any(Any)
+    }
+}
+
+/// Whether a text stands in JSON otherwise than as it is. Looks at all of it, because looking for the first is slower.
+fn needs_escapes(text: &str) -> bool {
+    text.bytes().fold(false, |found, b| found | (b < b' ') | (b == b'"') | (b == b'\\'))
+}
 
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -413,7 +596,7 @@ impl<'de> Deserialize<'de> for Name {
             }
 
             fn visit_str<E>(self, name: &str) -> Result<Name, E> {
-                Ok(Name(property(name).map_or_else(|| Cow::Owned(name.to_owned()), |i| Cow::Borrowed(READ_SET[i]))))
+                Ok(name.into())
             }
         }
         d.deserialize_str(Text)
@@ -482,10 +665,10 @@ mod tests {
     #[test]
     fn each_name_of_the_read_set_is_found_and_no_other() {
         for (i, name) in READ_SET.iter().enumerate() {
-            assert_eq!(property(name), Some(i), "{name}");
+            assert_eq!(known(name).map(usize::from), Some(i), "{name}");
         }
         for name in ["", "Mail", "mails", "signInActivity", "é"] {
-            assert_eq!(property(name), None, "{name}");
+            assert_eq!(known(name), None, "{name}");
         }
     }
 
@@ -508,8 +691,9 @@ mod tests {
         let collected: Attributes = [(name, told.clone())].into_iter().collect();
         let mut set = Attributes::new();
         set.set(name, told.clone());
-        let entries = Attributes::from_entries(vec![(name.into(), told)]);
-        for attributes in [parsed, collected, set, entries] {
+        let mut reading = Reading::default();
+        reading.take(name.into(), Read::Value(told));
+        for attributes in [parsed, collected, set, reading.done()] {
             assert_eq!(attributes.get(name), &kept);
         }
     }
@@ -528,8 +712,13 @@ mod tests {
             "onPremisesExtensionAttributes": {"extensionAttribute1": "x", "extensionAttribute2": null}, "otherMails": [],
             "extension_0_a": 1.5, "mail": "", "surname": " Byron "
         }));
-        let read = || Attributes::from_json(serde_json::to_string(&written).expect("JSON")).expect("attributes");
+        let json = written.to_json().expect("JSON");
+        assert_eq!(json, serde_json::to_string(&written).expect("JSON"));
+        let read = || Attributes::from_json(json.clone()).expect("attributes");
         assert_eq!(read(), written);
+        assert_eq!(read().to_json().expect("JSON"), json);
+        let told: Attributes = serde_json::from_str(&json).expect("attributes");
+        assert_eq!((told.to_json().expect("JSON"), told.change_hash()), (json.clone(), written.change_hash()));
         assert_eq!(read().change_hash(), written.change_hash());
         assert_eq!(serde_json::to_value(read()).expect("JSON"), serde_json::to_value(&written).expect("JSON"));
         for (name, value) in written.iter() {

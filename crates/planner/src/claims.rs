@@ -26,6 +26,8 @@ pub struct Claims {
     taken: HashMap<Hash, Vec<Taken>>,
     created: HashMap<Hash, u32>,
     linked: HashMap<PersonId, u32>,
+    /// Free records whose username a user takes as well, because they were matched with them.
+    beside: HashMap<PersonId, Vec<u32>>,
     retired: HashMap<PersonId, Cause>,
     /// Sites that this plan makes, by client and folded name.
     sites: HashMap<(ClientId, String), Site>,
@@ -97,11 +99,12 @@ pub(crate) struct Holder {
     pub(crate) created: bool,
 }
 
-/// A username a user could have, with the records of others that hold it now.
+/// A username a user could have, with the records of others that hold it now, and the user's own that do.
 #[derive(Debug)]
 pub(crate) struct Wish {
     pub(crate) key: Hash,
     pub(crate) holders: Vec<(PersonId, Option<SourceId>)>,
+    pub(crate) own: Vec<PersonId>,
 }
 
 impl Claims {
@@ -242,6 +245,9 @@ impl Claims {
         if let Some(wish) = wishes.get(level) {
             let user = self.place(user, id);
             self.names.entry(wish.key).or_default().owner = Some((user, record.map(|(r, _)| r)));
+            for own in &wish.own {
+                self.beside.entry(*own).or_default().push(user);
+            }
             if let Some((record, old)) = record {
                 let at = u32::try_from(self.movers.len()).unwrap_or(u32::MAX);
                 self.by_record.insert(record, at);
@@ -408,10 +414,12 @@ impl Claims {
         self.linked.get(&person).map(|user| self.id_of(*user))
     }
 
-    /// This plan links a record to a user.
+    /// This plan links a record to a user. Whoever took its username because it was matched with them is decided again.
     pub(crate) fn link(&mut self, person: PersonId, user: UserKey, id: &SourceId) {
         let user = self.place(user, id);
         self.linked.insert(person, user);
+        let others = self.beside.remove(&person).into_iter().flatten().filter(|other| *other != user);
+        self.again.extend(others.map(|other| self.users[other as usize].1));
     }
 
     /// This plan puts a record into the archive, under these names.

@@ -46,11 +46,13 @@ pub(crate) fn key(username: &str) -> Hash {
 /// the user was matched with; `own` names the ones that are not linked to them yet.
 pub(crate) fn wish(user: &UserFacts, name: &str, own: &[PersonId], answers: &Answers) -> Wish {
     let folded = text::fold(name);
-    let holders = answers.usernames.get(&folded).into_iter().flatten();
-    let holders = holders
-        .filter(|c| c.person.status != Status::Archived && !own.contains(&c.person.id))
-        .filter(|c| c.linked.as_ref().is_none_or(|l| l.user != user.key))
-        .map(|c| (c.person.id, c.linked.as_ref().map(|l| l.source_id.clone())))
-        .collect();
-    Wish { key: Hash::of(&folded), holders }
+    let (mut holders, mut mine) = (Vec::new(), Vec::new());
+    for held in answers.usernames.get(&folded).into_iter().flatten().filter(|c| c.person.status != Status::Archived) {
+        if own.contains(&held.person.id) {
+            mine.push(held.person.id);
+        } else if held.linked.as_ref().is_none_or(|l| l.user != user.key) {
+            holders.push((held.person.id, held.linked.as_ref().map(|l| l.source_id.clone())));
+        }
+    }
+    Wish { key: Hash::of(&folded), holders, own: mine }
 }

@@ -4,9 +4,9 @@
 //! say. What is not asked for and annotations (`@odata…`) are skipped. Nothing here can panic on any text.
 
 use crate::is_extension;
-use model::attributes::{READ_SET, property};
+use model::attributes::{Name, Reading, property};
 use model::directory::{Event, GroupTold, MemberKind, Removal, UserTold};
-use model::{Attributes, SourceId, Value};
+use model::{Attributes, SourceId};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
@@ -202,9 +202,6 @@ struct User {
     manager: Option<Option<SourceId>>,
 }
 
-/// One bit for each name of the read set says which were told.
-const _: () = assert!(READ_SET.len() <= 64);
-
 impl<'de> Deserialize<'de> for User {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         struct UserVisitor;
@@ -217,18 +214,11 @@ impl<'de> Deserialize<'de> for User {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<User, A::Error> {
                 let (mut id, mut removed, mut manager) = (None, None, None);
-                // The read set is sorted, so values in their places are entries in order, however Graph ordered them.
-                let mut values = [const { Value::Null }; READ_SET.len()];
-                let mut told = 0_u64;
-                let mut extensions: Vec<(Cow<'static, str>, Value)> = Vec::new();
+                let mut reading = Reading::default();
                 while let Some(key) = map.next_key::<Key>()? {
                     match key {
                         Key::Id => id = Some(map.next_value::<String>()?).filter(|id| !id.is_empty()).map(SourceId::new),
-                        Key::Property(i) => {
-                            values[i] = map.next_value()?;
-                            told |= 1 << i;
-                        }
-                        Key::Extension(name) => extensions.push((Cow::Owned(name), map.next_value()?)),
+                        Key::Attribute(name) => reading.take(name, map.next_value()?),
                         Key::Removed => removed = map.next_value::<Option<Removed>>()?.map(|r| r.removal()),
                         Key::Manager => manager = manager_of(map.next_value()?).or(manager),
                         Key::Other => {
@@ -236,14 +226,7 @@ impl<'de> Deserialize<'de> for User {
                         }
                     }
                 }
-                let mut entries = Vec::with_capacity(told.count_ones() as usize + extensions.len());
-                while told != 0 {
-                    let i = told.trailing_zeros() as usize;
-                    told &= told - 1;
-                    entries.push((Cow::Borrowed(READ_SET[i]), std::mem::take(&mut values[i])));
-                }
-                entries.append(&mut extensions);
-                Ok(User { id, removed, attributes: Attributes::from_entries(entries), manager })
+                Ok(User { id, removed, attributes: reading.done(), manager })
             }
         }
         d.deserialize_map(UserVisitor)
@@ -253,8 +236,7 @@ impl<'de> Deserialize<'de> for User {
 /// A property's name, as far as it means something here.
 enum Key {
     Id,
-    Property(usize),
-    Extension(String),
+    Attribute(Name),
     Removed,
     Manager,
     Other,
@@ -276,8 +258,8 @@ impl<'de> Deserialize<'de> for Key {
                     "@removed" => Key::Removed,
                     "manager@delta" => Key::Manager,
                     _ => match property(name) {
-                        Some(i) => Key::Property(i),
-                        None if is_extension(name) => Key::Extension(name.to_owned()),
+                        Some(name) => Key::Attribute(name),
+                        None if is_extension(name) => Key::Attribute(name.into()),
                         None => Key::Other,
                     },
                 })
@@ -353,6 +335,7 @@ impl Removed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::Value;
     use model::directory::Event;
     use proptest::prelude::*;
     use serde_json::json;

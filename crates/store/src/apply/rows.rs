@@ -138,11 +138,7 @@ pub(super) async fn pending(tx: &mut Tx, run: RunId, after: i64, limit: i64) -> 
             new_site: row.json_opt(12)?,
         };
         if change.record.is_none() {
-            let mut person = blank(change.kind);
-            change.made = Some(match change.write_into(&mut person) {
-                Ok(()) => Ok(Made { row: NewRow::of(&person, &here, &by)?, person }),
-                Err(why) => Err(why),
-            });
+            change.made = Some(change.make(&here, &by));
         }
         rows.push(change);
     }
@@ -155,14 +151,22 @@ pub(super) fn writer(run: RunId) -> String {
 }
 
 impl Pending {
+    /// The new record that the change makes, with its values used up.
+    fn make(&mut self, from: &Remote, by: &str) -> Result<Made, String> {
+        let mut person = blank(self.kind);
+        self.write_into(&mut person)?;
+        let row = NewRow::of(&person, from, by).map_err(|e| e.to_string())?;
+        Ok(Made { person, row })
+    }
+
     /// Gives a record the values that are to be set, but for those that are found only when it is written.
     fn write_into(&mut self, person: &mut Person) -> Result<(), String> {
         for (field, value) in std::mem::take(&mut self.set) {
             if field == Field::MANAGER && self.manager_ref.is_some() {
-                continue; // Resolved below, once it is known which records this batch makes.
+                continue; // Found when it is written, once it is known which records its batch makes.
             }
             if field == Field::SITE && self.new_site.is_some() {
-                continue; // Found or made below.
+                continue; // Found or made when it is written.
             }
             person.set(&field, value).map_err(|e| format!("{e}."))?;
         }
@@ -177,7 +181,7 @@ pub(super) async fn prepare(tx: &mut Tx, lease: &Lease, place: Place, pending: V
     let mut fresh = tx.fresh_ids("people", creates).await?;
     let mut prepared = Prepared::default();
     for row in pending {
-        match make(row, &mut known, &mut fresh) {
+        match ready(row, &mut known, &mut fresh) {
             Ok(ready) => prepared.ready.push(ready),
             Err(failed) => prepared.failed.push(failed),
         }
@@ -189,7 +193,7 @@ pub(super) async fn prepare(tx: &mut Tx, lease: &Lease, place: Place, pending: V
 }
 
 /// A change with the record before and after it.
-fn make(mut row: Pending, known: &mut HashMap<PersonId, Person>, fresh: &mut impl Iterator<Item = i64>) -> Result<Ready, Failed> {
+fn ready(mut row: Pending, known: &mut HashMap<PersonId, Person>, fresh: &mut impl Iterator<Item = i64>) -> Result<Ready, Failed> {
     let refuse = |row, why| Err(Failed { row, why });
     match (row.record, row.made.take()) {
         (None, Some(Ok(Made { mut person, row: new_row }))) => match fresh.next() {

@@ -1,7 +1,7 @@
 //! Groups and direct memberships of the mirror.
 
 use super::page::{PageStats, Place};
-use super::{GROUP, USER, member_code, touch, users};
+use super::{GROUP, USER, touch, users};
 use crate::db::{OnConflict, Tx, Value};
 use crate::error::Result;
 use crate::values;
@@ -9,9 +9,9 @@ use model::SourceId;
 use model::directory::{GroupTold, MemberKind};
 use std::collections::{HashMap, HashSet};
 
-/// What a page told of groups, folded in its order.
+/// What a page told of groups, while it is folded in its order.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct Folding {
     groups: HashMap<String, One>,
     /// Group and member: the member's kind, or none when the membership ended.
     edges: HashMap<(String, String), Option<MemberKind>>,
@@ -25,7 +25,7 @@ struct One {
     gone: bool,
 }
 
-impl Told {
+impl Folding {
     pub fn group(&mut self, group: GroupTold) {
         let Some(id) = &group.id else { return };
         let one = self.groups.entry(id.as_str().to_owned()).or_default();
@@ -48,6 +48,72 @@ impl Told {
     pub fn member(&mut self, group: SourceId, member: SourceId, kind: Option<MemberKind>) {
         self.edges.insert((group.as_str().to_owned(), member.as_str().to_owned()), kind);
     }
+
+    /// Lists what memberships name, so that each name is looked up once.
+    pub fn listed(self) -> Told {
+        let (mut names, mut people) = (Vec::new(), Vec::new());
+        for ((group, member), kind) in &self.edges {
+            names.push((group.as_str(), kind.is_some()));
+            // An ended membership does not say what the member was.
+            if *kind != Some(MemberKind::User) {
+                names.push((member, kind.is_some()));
+            }
+            if *kind != Some(MemberKind::Group) {
+                people.push((member.as_str(), kind.is_some()));
+            }
+        }
+        let (names, people) = (Named::of(names), Named::of(people));
+        let edges = self.edges.iter();
+        let edges = edges.map(|((group, member), kind)| Edge {
+            group: names.place(group),
+            user: people.place(member),
+            nested: names.place(member),
+            kind: *kind,
+        });
+        Told { edges: edges.collect(), names, people, groups: self.groups }
+    }
+}
+
+/// What a page told of groups.
+#[derive(Default)]
+pub(super) struct Told {
+    groups: HashMap<String, One>,
+    /// Groups that memberships name, as groups or as members.
+    names: Named,
+    /// Members that are users, or may have been.
+    people: Named,
+    edges: Vec<Edge>,
+}
+
+/// Source ids that memberships name, sorted, each once. Beside it: whether some membership began, so that there must be a row to hang
+/// it on.
+#[derive(Default)]
+struct Named(Vec<(String, bool)>);
+
+impl Named {
+    fn of(mut ids: Vec<(&str, bool)>) -> Self {
+        ids.sort_unstable();
+        // One of each is kept, and says true if any does.
+        ids.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            kept.1 |= same && later.1;
+            same
+        });
+        Self(ids.into_iter().map(|(id, begins)| (id.to_owned(), begins)).collect())
+    }
+
+    fn place(&self, id: &str) -> Option<usize> {
+        self.0.binary_search_by(|(other, _)| other.as_str().cmp(id)).ok()
+    }
+}
+
+/// A membership, by the places of what it names.
+struct Edge {
+    group: Option<usize>,
+    user: Option<usize>,
+    nested: Option<usize>,
+    /// None when it ended.
+    kind: Option<MemberKind>,
 }
 
 struct Known {
@@ -66,17 +132,13 @@ pub(super) async fn commit(tx: &mut Tx, place: Place, told: Told, stats: &mut Pa
     if told.groups.is_empty() && told.edges.is_empty() {
         return Ok(());
     }
-    let mut names: HashSet<&str> = told.groups.keys().map(String::as_str).collect();
-    for ((group, member), kind) in &told.edges {
-        names.insert(group);
-        if *kind != Some(MemberKind::User) {
-            names.insert(member);
-        }
-    }
-    let known = load(tx, place, names.into_iter().map(str::to_owned).collect()).await?;
+    let mut names: Vec<String> = told.names.0.iter().map(|(id, _)| id.clone()).chain(told.groups.keys().cloned()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let known = load(tx, place, names).await?;
     let mut log = Vec::new();
     let keys = write_groups(tx, place, &told, known, &mut log, stats).await?;
-    write_edges(tx, place, told.edges, &keys, &mut log, stats).await?;
+    write_edges(tx, place, told, &keys, &mut log, stats).await?;
     if place.log_edges {
         tx.insert_many("edge_changes", touch::EDGE_CHANGE, log, OnConflict::Fail).await?;
     }
@@ -133,12 +195,9 @@ async fn write_groups(
         }
     }
     // Groups that memberships name and nothing told yet: a row to hang them on, present once told.
-    for ((group, member), kind) in &told.edges {
-        let nested = (*kind == Some(MemberKind::Group)).then_some(member);
-        for id in [Some(group), nested].into_iter().flatten() {
-            if kind.is_some() && !known.contains_key(id) && !told.groups.contains_key(id) {
-                new.push((id, None));
-            }
+    for (id, begins) in &told.names.0 {
+        if *begins && !known.contains_key(id) && !told.groups.contains_key(id) {
+            new.push((id, None));
         }
     }
     new.sort_by_key(|(id, _)| *id);
@@ -168,27 +227,23 @@ async fn write_groups(
 async fn write_edges(
     tx: &mut Tx,
     place: Place,
-    edges: HashMap<(String, String), Option<MemberKind>>,
+    told: Told,
     groups: &HashMap<String, i64>,
     log: &mut Vec<Vec<Value>>,
     stats: &mut PageStats,
 ) -> Result<()> {
-    let people = members(tx, place, &edges).await?;
-    let (mut added, mut removed) = (Vec::new(), Vec::new());
-    for ((group, member), kind) in &edges {
-        let Some(group) = groups.get(group) else { continue };
-        match kind {
-            Some(kind) => {
-                let keys = if *kind == MemberKind::User { &people } else { groups };
-                if let Some(member) = keys.get(member) {
-                    added.push((*member, member_code(*kind), *group));
-                }
-            }
-            // An ended membership does not say what the member was.
-            None => {
-                removed.extend(people.get(member).map(|m| (*m, USER, *group)));
-                removed.extend(groups.get(member).map(|m| (*m, GROUP, *group)));
-            }
+    let groups: Vec<Option<i64>> = told.names.0.iter().map(|(id, _)| groups.get(id).copied()).collect();
+    let people = members(tx, place, told.people).await?;
+    let key = |keys: &[Option<i64>], place: Option<usize>| keys.get(place?).copied().flatten();
+    let (mut added, mut removed) = (Vec::with_capacity(told.edges.len()), Vec::new());
+    for edge in told.edges {
+        let Some(group) = key(&groups, edge.group) else { continue };
+        let user = || key(&people, edge.user).map(|user| (user, USER, group));
+        let nested = || key(&groups, edge.nested).map(|nested| (nested, GROUP, group));
+        match edge.kind {
+            Some(MemberKind::User) => added.extend(user()),
+            Some(MemberKind::Group) => added.extend(nested()),
+            None => removed.extend(user().into_iter().chain(nested())),
         }
     }
     // In key order, so that neighbours in the index are written together.
@@ -215,28 +270,28 @@ async fn write_edges(
     Ok(())
 }
 
-/// The keys of the users among the members, unknown ones made as unseen.
-async fn members(
-    tx: &mut Tx,
-    place: Place,
-    edges: &HashMap<(String, String), Option<MemberKind>>,
-) -> Result<HashMap<String, i64>> {
-    let mut wanted: HashMap<&str, bool> = HashMap::new();
-    for ((_, member), kind) in edges {
-        if *kind != Some(MemberKind::Group) {
-            *wanted.entry(member).or_default() |= kind.is_some();
+/// The keys of these users, in their order; unknown ones whose membership began are made as unseen.
+async fn members(tx: &mut Tx, place: Place, people: Named) -> Result<Vec<Option<i64>>> {
+    let ids: Vec<String> = people.0.iter().map(|(id, _)| id.clone()).collect();
+    // In the order of the index, which is also theirs.
+    let sql = "SELECT source_id, id FROM mirror_users WHERE tenant_id = $1 AND source_id IN EACH_TEXT($2) ORDER BY source_id";
+    let mut known = tx.query(sql, values![place.tenant, ids]).await?.into_iter().peekable();
+    let mut keys = Vec::with_capacity(people.0.len());
+    let mut unknown = Vec::new();
+    for (id, begins) in people.0 {
+        match known.next_if(|row| row.str(0).is_ok_and(|found| found == id)) {
+            Some(row) => keys.push(Some(row.get(1)?)),
+            None => {
+                if begins {
+                    unknown.push((keys.len(), id));
+                }
+                keys.push(None);
+            }
         }
     }
-    let mut ids: Vec<String> = wanted.keys().map(|id| (*id).to_owned()).collect();
-    ids.sort_unstable();
-    let sql = "SELECT source_id, id FROM mirror_users WHERE tenant_id = $1 AND source_id IN EACH_TEXT($2)";
-    let mut keys = HashMap::with_capacity(ids.len());
-    for mut row in tx.query(sql, values![place.tenant, ids]).await? {
-        keys.insert(row.take_text(0)?, row.get(1)?);
+    let (places, ids): (Vec<usize>, Vec<String>) = unknown.into_iter().unzip();
+    for (at, (_, key)) in places.into_iter().zip(users::stubs(tx, place, ids).await?) {
+        keys[at] = Some(key);
     }
-    let mut unknown: Vec<String> =
-        wanted.iter().filter(|(id, added)| **added && !keys.contains_key(**id)).map(|(id, _)| (*id).to_owned()).collect();
-    unknown.sort_unstable();
-    keys.extend(users::stubs(tx, place, unknown).await?);
     Ok(keys)
 }

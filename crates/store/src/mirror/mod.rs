@@ -17,7 +17,7 @@ pub use rounds::FeedState;
 pub use users::{UserFilter, UserRow};
 
 use crate::error::{Result, StoreError};
-use model::directory::{MemberKind, Presence};
+use model::directory::Presence;
 
 /// How presence is stored.
 pub(crate) fn presence_code(presence: Presence) -> i64 {
@@ -46,10 +46,3 @@ pub(crate) const USER: i64 = 0;
 pub(crate) const GROUP: i64 = 1;
 /// In the log of edges: the group itself changed (its name or date), so everyone below it is touched.
 pub(crate) const ITSELF: i64 = 2;
-
-pub(crate) fn member_code(kind: MemberKind) -> i64 {
-    match kind {
-        MemberKind::User => USER,
-        MemberKind::Group => GROUP,
-    }
-}

@@ -29,7 +29,7 @@ impl PageCommit {
     /// [`StoreError::Invalid`] when a value cannot be stored.
     pub fn new(feed: Feed, round: i64, full: bool, log_edges: bool, page: Page) -> Result<Self> {
         let mut people = users::Told::default();
-        let mut edges = groups::Told::default();
+        let mut edges = groups::Folding::default();
         for event in page.events {
             match event {
                 Event::User(user) => people.user(user),
@@ -43,7 +43,7 @@ impl PageCommit {
         if full {
             people.write_out()?;
         }
-        Ok(Self { feed, round, full, log_edges, people, edges, next: page.next })
+        Ok(Self { feed, round, full, log_edges, people, edges: edges.listed(), next: page.next })
     }
 }
 

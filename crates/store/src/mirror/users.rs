@@ -42,7 +42,8 @@ struct Written {
 
 impl Written {
     fn of(attributes: &Attributes) -> Result<Self> {
-        let json = json(attributes)?;
+        let json = attributes.to_json();
+        let json = json.map_err(|e| StoreError::Invalid(format!("A user's attributes cannot be stored: {e}.")))?;
         Ok(Self {
             upn_key: attributes.text("userPrincipalName").map(text::fold),
             row_hash: Hash::of(&json),
@@ -140,6 +141,8 @@ pub(super) async fn commit(tx: &mut Tx, place: Place, told: Told, stats: &mut Pa
             None => new.push(one),
         }
     }
+    // Neighbours in the index go in one after the other.
+    new.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     stats.users += new.len() as u64;
     stats.new += new.len() as u64;
     batch.present += i64::try_from(new.len()).unwrap_or(0);
@@ -211,8 +214,8 @@ impl Batch {
         let (written, manager) = match one.told {
             Some(Telling::Whole(written)) => (written, one.manager.flatten().map(|m| m.as_str().to_owned())),
             told => {
-                let mut before: Attributes = match &known.attributes {
-                    Some(text) => serde_json::from_str(text)
+                let mut before = match known.attributes {
+                    Some(text) => Attributes::from_json(text)
                         .map_err(|e| StoreError::Corrupt(format!("mirror_users.attributes of {}: {e}", known.key)))?,
                     None => Attributes::new(),
                 };
@@ -314,10 +317,6 @@ pub(super) async fn stubs(tx: &mut Tx, place: Place, ids: Vec<String>) -> Result
     }
     tx.insert_many("mirror_users", ROW, rows, OnConflict::Fail).await?;
     Ok(made)
-}
-
-fn json(attributes: &Attributes) -> Result<String> {
-    serde_json::to_string(attributes).map_err(|e| StoreError::Invalid(format!("A user's attributes cannot be stored: {e}.")))
 }
 
 /// A user as the mirror holds it.
