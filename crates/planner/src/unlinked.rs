@@ -150,6 +150,10 @@ impl Planner {
             if let Some(Choice::Link(record)) = user.chosen(*kind) {
                 return Some(record);
             }
+            // A record that comes back from the archive is theirs already, and no other of its kind will be.
+            if user.chosen(*kind).is_none() && kind_change::restorable(user, *kind).is_some() {
+                return None;
+            }
             let standing = self.standing(user, won, *kind, answers, claims).ok()?;
             match self.search(won, *kind, &standing).run(user, answers, claims) {
                 Ok(Found::One(found)) => Some(found.candidate.person.id),

@@ -180,10 +180,10 @@ pub(super) async fn prepare(tx: &mut Tx, lease: &Lease, place: Place, pending: V
     let creates = pending.iter().filter(|row| row.record.is_none()).count();
     let mut fresh = tx.fresh_ids("people", creates).await?;
     let mut prepared = Prepared::default();
-    for row in pending {
-        match ready(row, &mut known, &mut fresh) {
-            Ok(ready) => prepared.ready.push(ready),
-            Err(failed) => prepared.failed.push(failed),
+    for mut row in pending {
+        match ready(&mut row, &mut known, &mut fresh) {
+            Ok((before, after, new_row)) => prepared.ready.push(Ready { row, before, after, new_row }),
+            Err(why) => prepared.failed.push(Failed { row, why }),
         }
     }
     sites(tx, &mut prepared.ready).await?;
@@ -192,33 +192,24 @@ pub(super) async fn prepare(tx: &mut Tx, lease: &Lease, place: Place, pending: V
     Ok(prepared)
 }
 
-/// A change with the record before and after it.
-fn ready(mut row: Pending, known: &mut HashMap<PersonId, Person>, fresh: &mut impl Iterator<Item = i64>) -> Result<Ready, Failed> {
-    let refuse = |row, why| Err(Failed { row, why });
-    match (row.record, row.made.take()) {
-        (None, Some(Ok(Made { mut person, row: new_row }))) => match fresh.next() {
-            Some(id) => {
-                person.id = PersonId(id);
-                Ok(Ready { row, before: None, after: person, new_row: Some(new_row) })
-            }
-            None => refuse(row, "No id could be given to the record.".to_owned()),
-        },
-        (None, Some(Err(why))) => refuse(row, why),
-        (None, None) => refuse(row, "The record was not made.".to_owned()),
-        (Some(id), _) => {
-            let Some(before) = known.remove(&id) else {
-                return refuse(row, format!("Record {id} does not exist any more."));
-            };
-            if before.version != row.record_version {
-                return refuse(row, format!("Record {id} was changed since the plan was made. The next run plans it again."));
-            }
-            let mut after = before.clone();
-            match row.write_into(&mut after) {
-                Ok(()) => Ok(Ready { row, before: Some(before), after, new_row: None }),
-                Err(why) => refuse(row, why),
-            }
-        }
+/// A change with the record before and after it; or why there is none.
+fn ready(
+    row: &mut Pending,
+    known: &mut HashMap<PersonId, Person>,
+    fresh: &mut impl Iterator<Item = i64>,
+) -> Result<(Option<Person>, Person, Option<NewRow>), String> {
+    let Some(id) = row.record else {
+        let Made { mut person, row } = row.made.take().ok_or("The record was not made.")??;
+        person.id = PersonId(fresh.next().ok_or("No id could be given to the record.")?);
+        return Ok((None, person, Some(row)));
+    };
+    let before = known.remove(&id).ok_or_else(|| format!("Record {id} does not exist any more."))?;
+    if before.version != row.record_version {
+        return Err(format!("Record {id} was changed since the plan was made. The next run plans it again."));
     }
+    let mut after = before.clone();
+    row.write_into(&mut after)?;
+    Ok((Some(before), after, None))
 }
 
 /// A record that is not made yet.
