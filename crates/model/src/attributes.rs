@@ -193,7 +193,7 @@ impl PartialOrd for Name {
 #[derive(Clone)]
 struct Entry {
     name: Name,
-    /// Where the value stands in the text, as it would be written, until it is made.
+    /// Where the value stands in the text, as it would be written and without a backslash, until it is made.
     place: (usize, usize),
     value: OnceLock<Value>,
 }
@@ -228,18 +228,26 @@ impl Entry {
 
     /// A value's text, if it is one that is not made yet and stands in JSON as it is.
     fn plain<'j>(&self, json: &'j str) -> Option<&'j str> {
-        let text = self.written(json)?.strip_prefix('"')?.strip_suffix('"')?;
-        (!text.contains('\\')).then_some(text)
+        self.written(json)?.strip_prefix('"')?.strip_suffix('"')
     }
 }
 
 /// A value as it is read.
 #[derive(Debug)]
-pub enum Read<'t> {
-    /// A text that stood in JSON as it is, without escapes.
+pub struct Read<'t>(As<'t>);
+
+#[derive(Debug)]
+enum As<'t> {
+    /// A text that stands in JSON as it is, without escapes.
     Plain(&'t str),
     /// Any other.
     Value(Value),
+}
+
+impl From<Value> for Read<'_> {
+    fn from(value: Value) -> Self {
+        Self(As::Value(value))
+    }
 }
 
 /// Attributes while they are read, one after the other.
@@ -253,13 +261,13 @@ impl Reading {
         if entries.capacity() == 0 {
             entries.reserve(READ_SET.len());
         }
-        match value {
-            Read::Plain(text) => {
+        match value.0 {
+            As::Plain(text) => {
                 let begin = json.len();
                 json.extend(["\"", text, "\""]);
                 entries.push(Entry::late(name, (begin, json.len())));
             }
-            Read::Value(value) => entries.push(Entry::new(name, value)),
+            As::Value(value) => entries.push(Entry::new(name, value)),
         }
     }
 
@@ -277,15 +285,15 @@ impl Attributes {
         Self::default()
     }
 
-    /// Reads attributes from text that [`Self::to_json`] wrote. All of it is looked over, but values are made only when they are
-    /// asked for. A number that no program can hold (`1e999`) is then null.
+    /// Reads attributes from text that [`Self::to_json`] wrote. All of it is looked over, but most values are made only when they are
+    /// asked for. A list or object with a number in it that no program can hold (`[1e999]`), which nothing here writes, is then null.
     ///
     /// # Errors
-    /// When the text is not a JSON object.
+    /// When the text is not a JSON object, or a text or number in it cannot be held.
     pub fn from_json(json: String) -> serde_json::Result<Self> {
         let Places(mut entries) = serde_json::from_str(&json)?;
         let begin = json.as_ptr() as usize;
-        for entry in &mut entries {
+        for entry in entries.iter_mut().filter(|entry| entry.value.get().is_none()) {
             entry.place = (entry.place.0 - begin, entry.place.1 - begin);
         }
         Ok(Self { json, entries }.in_order())
@@ -519,6 +527,12 @@ impl<'de> Deserialize<'de> for Places {
                 let mut entries = Vec::with_capacity(READ_SET.len());
                 while let Some(name) = map.next_key()? {
                     let text = map.next_value::<&RawValue>()?.get();
+                    // Escapes and numbers can be well written and name what nothing can hold: these tell it now.
+                    if text.contains('\\') || text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+                        let value = serde_json::from_str(text).map_err(serde::de::Error::custom)?;
+                        entries.push(Entry::new(name, value));
+                        continue;
+                    }
                     let begin = text.as_ptr() as usize;
                     entries.push(Entry::late(name, (begin, begin + text.len())));
                 }
@@ -541,48 +555,48 @@ impl<'de> Deserialize<'de> for Read<'de> {
 
             // Only a text without escapes can be lent.
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Read<'de>, E> {
-                Ok(if needs_escapes(text) { Read::Value(text.into()) } else { Read::Plain(text) })
+                Ok(if needs_escapes(text) { Value::from(text).into() } else { Read(As::Plain(text)) })
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Read<'de>, E> {
-                Ok(Read::Value(text.into()))
+                Ok(Value::from(text).into())
             }
 
             fn visit_unit<E>(self) -> Result<Read<'de>, E> {
-                Ok(Read::Value(Value::Null))
+                Ok(Value::Null.into())
             }
 
             fn visit_bool<E>(self, value: bool) -> Result<Read<'de>, E> {
-                Ok(Read::Value(value.into()))
+                Ok(Value::from(value).into())
             }
 
             fn visit_u64<E>(self, value: u64) -> Result<Read<'de>, E> {
-                Ok(Read::Value(value.into()))
+                Ok(Value::from(value).into())
             }
 
             fn visit_i64<E>(self, value: i64) -> Result<Read<'de>, E> {
-                Ok(Read::Value(value.into()))
+                Ok(Value::from(value).into())
             }
 
             fn visit_f64<E>(self, value: f64) -> Result<Read<'de>, E> {
-                Ok(Read::Value(value.into()))
+                Ok(Value::from(value).into())
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Read<'de>, A::Error> {
-                Value::deserialize(SeqAccessDeserializer::new(seq)).map(Read::Value)
+                Value::deserialize(SeqAccessDeserializer::new(seq)).map(Read::from)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Read<'de>, A::Error> {
-                Value::deserialize(MapAccessDeserializer::new(map)).map(Read::Value)
+                Value::deserialize(MapAccessDeserializer::new(map)).map(Read::from)
             }
         }
         d.deserialize_any(Any)
     }
 }
 
-/// Whether a text stands in JSON otherwise than as it is. Looks at all of it, because looking for the first is slower.
+/// Whether a text stands in JSON otherwise than as it is.
 fn needs_escapes(text: &str) -> bool {
-    text.bytes().fold(false, |found, b| found | (b < b' ') | (b == b'"') | (b == b'\\'))
+    text.bytes().any(|b| b < b' ' || b == b'"' || b == b'\\')
 }
 
 impl<'de> Deserialize<'de> for Name {
@@ -692,7 +706,7 @@ mod tests {
         let mut set = Attributes::new();
         set.set(name, told.clone());
         let mut reading = Reading::default();
-        reading.take(name.into(), Read::Value(told));
+        reading.take(name.into(), told.into());
         for attributes in [parsed, collected, set, reading.done()] {
             assert_eq!(attributes.get(name), &kept);
         }
@@ -739,7 +753,19 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_json_object_is_refused_and_odd_ones_are_read_as_any_other() {
-        for text in ["", "{", "[]", r#"{"mail":}"#, r#"{"mail":"a" "b"}"#, r#"{"mail":"\x"}"#, r#"{"a":01}"#, r#"{"a":1}x"#] {
+        for text in [
+            "",
+            "{",
+            "[]",
+            r#"{"mail":}"#,
+            r#"{"mail":"a" "b"}"#,
+            r#"{"mail":"\x"}"#,
+            r#"{"a":01}"#,
+            r#"{"a":1}x"#,
+            r#"{"a":1e999}"#,
+            r#"{"mail":"\ud800"}"#,
+            r#"{"otherMails":["\ud800"]}"#,
+        ] {
             assert!(Attributes::from_json(text.into()).is_err(), "{text}");
         }
         let odd = r#" { "surname" : "A", "mail": [ "x" ] , "surname" : "B" } "#;

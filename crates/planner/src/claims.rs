@@ -273,6 +273,11 @@ impl Claims {
         if let Some((record, other)) = stays {
             return Some(Holder { record: Some(*record), user: other.clone(), created: false });
         }
+        // A record that was matched with the user and is another's by this plan is in the way like any of theirs.
+        let lost = |p: &&PersonId| self.linked.contains_key(p) && !is_own(p) && !self.gives_up(**p, wish.key);
+        if let Some(record) = wish.own.iter().find(lost) {
+            return Some(Holder { record: Some(*record), user: self.linked_to(*record).cloned(), created: false });
+        }
         let (owner, record) = self.names.get(&wish.key)?.owner?;
         let (id, key) = &self.users[owner as usize];
         (*key != user).then(|| Holder { record, user: Some(id.clone()), created: record.is_none() })

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Threads beside the runtime's own for what blocks: SQLite's writer and four readers, and a password's hash. More would only be started
-/// and left by turns, each with memory of its own that is slow to come back: a first sync of 100,000 users took half as much again.
+/// and left by turns, each with memory of its own that is slow to come back.
 const BLOCKING_THREADS: usize = 6;
 
 fn main() -> ExitCode {

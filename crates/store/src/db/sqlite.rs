@@ -18,7 +18,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Se
 
 /// Other processes (a `sync` beside a `serve`) write too; their longest transaction is a page or a batch, far below this.
 const BUSY: Duration = Duration::from_secs(10);
-/// The writer's cache in KiB: the pages of every index that ten thousand new people touch, some 20 MB. With less, index pages are
+/// The writer's cache in KiB: ten thousand new people among a hundred thousand touch some 20 MB of index pages. With less, index pages are
 /// written and read back within one transaction.
 const WRITER_CACHE_KIB: i64 = 32 * 1024;
 /// A reader's cache in KiB: caches are per connection and forgotten when somebody writes, so readers' are small.
