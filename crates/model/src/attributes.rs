@@ -133,6 +133,32 @@ pub struct Attributes {
     json: String,
     /// In name order, each name once.
     entries: Vec<Entry>,
+    /// Where each of the read set stands among those of it that were told.
+    ranks: Ranks,
+}
+
+/// For each name of the read set, how many of it were told before it; [`NOWHERE`] if it was not told itself.
+#[derive(Clone)]
+struct Ranks([u8; READ_SET.len()]);
+
+impl Default for Ranks {
+    fn default() -> Self {
+        Self([NOWHERE; READ_SET.len()])
+    }
+}
+
+impl Ranks {
+    fn of(entries: &[Entry]) -> Self {
+        let mut ranks = Self::default();
+        let known = entries.iter().filter_map(|entry| match entry.name.0 {
+            Which::Known(i) => Some(usize::from(i)),
+            Which::Other(_) => None,
+        });
+        for (rank, i) in (0..).zip(known) {
+            ranks.0[i] = rank;
+        }
+        ranks
+    }
 }
 
 /// An attribute's name. Those of the read set are told apart and ordered by where they stand in it, which is sorted.
@@ -257,7 +283,7 @@ pub struct Reading(Attributes);
 impl Reading {
     /// Takes one; of two of the same name the later wins.
     pub fn take(&mut self, name: Name, value: Read<'_>) {
-        let Attributes { json, entries } = &mut self.0;
+        let Attributes { json, entries, .. } = &mut self.0;
         if entries.capacity() == 0 {
             entries.reserve(READ_SET.len());
         }
@@ -296,7 +322,7 @@ impl Attributes {
         for entry in entries.iter_mut().filter(|entry| entry.value.get().is_none()) {
             entry.place = (entry.place.0 - begin, entry.place.1 - begin);
         }
-        Ok(Self { json, entries }.in_order())
+        Ok(Self { json, entries, ranks: Ranks::default() }.in_order())
     }
 
     /// Writes attributes as JSON: names in order, and the same attributes always the same way.
@@ -339,6 +365,7 @@ impl Attributes {
             entries.dedup_by(|later, kept| later.name == kept.name);
             entries.reverse();
         }
+        self.ranks = Ranks::of(&self.entries);
         self
     }
 
@@ -379,7 +406,10 @@ impl Attributes {
         let entry = Entry::new(name.into(), value);
         match self.entries.binary_search_by(|e| e.name.cmp(&entry.name)) {
             Ok(i) => self.entries[i] = entry,
-            Err(i) => self.entries.insert(i, entry),
+            Err(i) => {
+                self.entries.insert(i, entry);
+                self.ranks = Ranks::of(&self.entries);
+            }
         }
     }
 
@@ -436,14 +466,13 @@ impl Attributes {
         let Some(i) = known(name) else {
             return self.entries.iter().find(|entry| matches!(&entry.name.0, Which::Other(other) if **other == *name));
         };
-        // Nearly always nearly all of the read set was told: each stands about where it stands there.
-        let place = |at: &usize| self.entries.get(*at).map(|entry| entry.name.cmp_to(name, Some(i)));
-        let mut at = usize::from(i).min(self.entries.len().checked_sub(1)?);
-        let way = place(&at)?;
-        while place(&at) == Some(way) && way != Ordering::Equal {
-            at = if way == Ordering::Greater { at.checked_sub(1)? } else { at + 1 };
+        let rank = self.ranks.0[usize::from(i)];
+        if rank == NOWHERE {
+            return None;
         }
-        self.entries.get(at).filter(|entry| entry.name.0 == Which::Known(i))
+        // Whatever else was told may stand before it, but nearly always nothing else was.
+        let others = self.entries.get(usize::from(rank)..)?;
+        others.iter().find(|entry| entry.name.0 == Which::Known(i))
     }
 }
 
@@ -471,7 +500,7 @@ impl fmt::Debug for Attributes {
 impl<N: Into<Name>> FromIterator<(N, Value)> for Attributes {
     fn from_iter<I: IntoIterator<Item = (N, Value)>>(iter: I) -> Self {
         let entries = iter.into_iter().map(|(name, value)| Entry::new(name.into(), value)).collect();
-        Self { json: String::new(), entries }.in_order()
+        Self { json: String::new(), entries, ranks: Ranks::default() }.in_order()
     }
 }
 

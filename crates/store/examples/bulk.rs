@@ -10,7 +10,7 @@ use model::{Attributes, Field, Kind, RuleId, SourceId, UserKey, Value};
 use serde_json::json;
 use std::collections::HashSet;
 use std::time::Instant;
-use store::{NewTenant, PageCommit, Pass, RunChange, Store};
+use store::{Care, NewTenant, PageCommit, Pass, RunChange, Store};
 
 /// Users a page, as Graph tells them at most.
 const PAGE: usize = 999;
@@ -84,7 +84,7 @@ async fn main() -> Result<()> {
     while !pending.is_empty() {
         let after = pending.through();
         let mut writing = store.write(&lease).await?;
-        writing.apply(run, pending, 0).await?;
+        writing.apply(run, pending, Care::Together, 0).await?;
         writing.commit().await?;
         pending = store.pending(run, after, BATCH).await?;
     }

@@ -81,6 +81,12 @@ impl StoreError {
     pub(crate) fn missing(what: &'static str, id: impl ToString) -> Self {
         Self::NotFound { what, id: id.to_string() }
     }
+
+    /// Whether it is a row that is at fault, and not the database or the run.
+    #[must_use]
+    pub fn refuses_a_row(&self) -> bool {
+        matches!(self, Self::Constraint(_) | Self::Invalid(_))
+    }
 }
 
 /// A result of the store.

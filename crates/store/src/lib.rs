@@ -36,7 +36,7 @@ mod views;
 mod writing;
 
 pub use access::{Account, ApiToken, Session};
-pub use apply::{BatchOutcome, Pending};
+pub use apply::{BatchOutcome, Care, Pending};
 pub use audit::AuditEntry;
 pub use error::{Result, StoreError};
 pub use facts::{Glance, RuleGroup};

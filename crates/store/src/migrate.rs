@@ -38,7 +38,7 @@ pub async fn migrate(db: &Db, now: i64) -> Result<i64> {
         apply(db, &mut tx, number, now).await?;
     }
     tx.commit().await?;
-    db.learn_schema().await?;
+    db.forget_schema();
     Ok(NEWEST - applied)
 }
 

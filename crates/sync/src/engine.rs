@@ -141,6 +141,8 @@ pub(crate) struct Job {
     pub read: i64,
     /// Whether anybody of the tenant was decided on before: until then everyone is due anyway.
     pub planned_before: bool,
+    /// The groups that rules name, as the plan found them, once it was made here.
+    pub rule_groups: Option<Vec<store::RuleGroup>>,
     told_at: i64,
 }
 
@@ -196,6 +198,7 @@ impl Job {
             teller,
             read: 0,
             planned_before,
+            rule_groups: None,
             told_at: 0,
         }
     }

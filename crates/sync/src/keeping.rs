@@ -13,12 +13,31 @@ const COMMIT: usize = 4_000;
 /// Batches that may wait to be written beside the one that is.
 const WAITING: usize = 2;
 
+/// Users whose decisions are handed to the store at once, where so many wait.
+const TOGETHER: usize = 1_000;
+
 /// A batch of decisions, with what a progress bar is to show after it.
 struct Batch {
     pass: Pass,
     decisions: Vec<Decision>,
     now: i64,
     progress: Option<serde_json::Value>,
+}
+
+impl Batch {
+    /// Takes another batch in, or gives it back: too large together, or not to be stored at once.
+    fn take_in(&mut self, more: Batch) -> Option<Batch> {
+        let fits = self.decisions.len() + more.decisions.len() <= TOGETHER;
+        // What takes the place of an earlier change must find that one stored.
+        let replaces = more.decisions.iter().any(|decision| !decision.replaces.is_empty());
+        if more.pass != self.pass || !fits || replaces {
+            return Some(more);
+        }
+        self.decisions.extend(more.decisions);
+        self.now = more.now;
+        self.progress = more.progress.or(self.progress.take());
+        None
+    }
 }
 
 /// Keeps the decisions of one plan. Dropping it gives up what is not committed.
@@ -82,7 +101,18 @@ async fn write(
 ) -> Result<()> {
     let mut open: Option<(Writing, usize)> = None;
     let mut unmeasured = true;
-    while let Some(batch) = batches.recv().await {
+    let mut left = None;
+    loop {
+        let next = match left.take() {
+            Some(batch) => Some(batch),
+            None => batches.recv().await,
+        };
+        let Some(mut batch) = next else { break };
+        while left.is_none()
+            && let Ok(more) = batches.try_recv()
+        {
+            left = batch.take_in(more);
+        }
         let (mut writing, mut users) = match open.take() {
             Some(open) => open,
             None => (store.write(&lease).await?, 0),

@@ -229,7 +229,9 @@ impl Job {
             // Nothing was read: what the last read lost is not this plan's doing.
             (weights.mirror_before, weights.absentees) = (weights.mirror_after, 0);
         } else {
-            weights.lost_groups = self.lost_groups(planner).await?;
+            let found = rule_groups(&self.store, planner).await?;
+            weights.lost_groups = self.lost_groups(planner, &found).await?;
+            self.rule_groups = Some(found);
         }
         let mut holds = guard::weigh(&policy.guard, &weights);
         if weights.changes > 0 {
@@ -242,8 +244,9 @@ impl Job {
         Ok(Planned { hash, holds, changes: weights.changes, weights })
     }
 
-    /// Groups that resolved when a plan was last decided on and do not now, or had members and have none (ruling 83).
-    async fn lost_groups(&self, planner: &Planner) -> Result<Vec<LostGroup>> {
+    /// Groups that resolved when a plan was last decided on and do not now, or had members and have none (ruling 83). `found` are those
+    /// that resolve now.
+    async fn lost_groups(&self, planner: &Planner, found: &[RuleGroup]) -> Result<Vec<LostGroup>> {
         let before = self.store.rule_groups(self.tenant.key).await?;
         if before.is_empty() {
             return Ok(Vec::new());
@@ -261,10 +264,9 @@ impl Job {
                 populated: b.peopled,
             })
             .collect();
-        let named = planner.named_groups();
-        let resolved: Vec<GroupKey> = named.iter().flat_map(|n| n.groups.iter().copied()).collect();
-        let peopled: HashSet<GroupKey> = self.store.peopled_groups(&resolved).await?.into_iter().collect();
-        let now: Vec<guard::RuleGroup> = named
+        let peopled: HashSet<GroupKey> = found.iter().filter(|g| g.peopled).map(|g| g.group).collect();
+        let now: Vec<guard::RuleGroup> = planner
+            .named_groups()
             .into_iter()
             .map(|n| guard::RuleGroup {
                 rule: n.rule,
@@ -276,6 +278,14 @@ impl Job {
             .collect();
         let removals = self.store.removals_by_rule(self.run).await?;
         Ok(guard::lost(&before, &now, |rule| removals.get(rule).copied().unwrap_or(0)))
+    }
+
+    /// Keeps which groups the rules name, as the plan found them; where another process made it, as they are now.
+    pub(crate) async fn keep_rule_groups(&mut self) -> Result<()> {
+        match self.rule_groups.take() {
+            Some(groups) => Ok(self.store.set_rule_groups(&self.lease, &groups).await?),
+            None => keep_rule_groups(&self.engine, &self.lease).await,
+        }
     }
 
     /// What is the same for every user of the run.
@@ -380,7 +390,13 @@ pub(crate) async fn keep_rule_groups(engine: &Engine, lease: &Lease) -> Result<(
     let tenant = store.tenant(lease.tenant).await?;
     let (loaded, _) = engine.effective_policy(tenant.key).await?;
     let facts = tenant_facts(engine, &tenant, &loaded, RunKind::Delta).await?;
-    let named = Planner::new(&loaded.policy, &loaded.digest, facts).named_groups();
+    let groups = rule_groups(store, &Planner::new(&loaded.policy, &loaded.digest, facts)).await?;
+    Ok(store.set_rule_groups(lease, &groups).await?)
+}
+
+/// The groups that rules name, sorted, and whether anybody is in them.
+async fn rule_groups(store: &Store, planner: &Planner) -> Result<Vec<RuleGroup>> {
+    let named = planner.named_groups();
     let keys: Vec<GroupKey> = named.iter().flat_map(|n| n.groups.iter().copied()).collect();
     let peopled: HashSet<GroupKey> = store.peopled_groups(&keys).await?.into_iter().collect();
     let mut groups = Vec::new();
@@ -392,7 +408,7 @@ pub(crate) async fn keep_rule_groups(engine: &Engine, lease: &Lease) -> Result<(
     }
     groups.sort_by(|a, b| (&a.rule, &a.named, a.group).cmp(&(&b.rule, &b.named, b.group)));
     groups.dedup();
-    Ok(store.set_rule_groups(lease, &groups).await?)
+    Ok(groups)
 }
 
 /// A client as a policy names it: by its number, or by its name.

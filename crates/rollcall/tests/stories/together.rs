@@ -47,3 +47,22 @@ both!(one_approval_given_twice_at_once_is_applied_once, EVERYONE, |s| {
     ensure!(s.people()?.len() == 20 && s.dump()?.lines().filter(|l| l.starts_with("change\t")).count() == 20, "each change once");
     Ok(())
 });
+
+both!(a_record_that_the_database_refuses_fails_alone_and_is_made_once_it_may_be, EVERYONE, |s| {
+    for name in ["ada", "bea", "cem", "dag"] {
+        s.joins(name, json!({ "givenName": if name < "cem" { "Twin" } else { name } }))?;
+    }
+    // Somebody else's hand in the database: of two records of this name it refuses one.
+    testkit::databases::execute(s.database(), "CREATE UNIQUE INDEX one_twin ON people (first_name) WHERE first_name = 'Twin'")?;
+    let first = s.sync(&["--yes"])?;
+    ends(&first, 0, "done")?;
+    ensure!(first.count("applied") == 3 && first.count("failed") == 1, "the others are made, and it is counted: {first:?}");
+    ensure!(s.people()?.len() == 3, "nobody twice: the first attempt left nothing");
+    let again = s.sync(&[])?;
+    ensure!(again.count("failed") == 1 && s.people()?.len() == 3, "tried again, refused again: {again:?}");
+    testkit::databases::execute(s.database(), "DROP INDEX one_twin")?;
+    let last = s.sync(&[])?;
+    ensure!(last.count("applied") == 1 && s.people()?.len() == 4, "nothing stands in the way any more: {last:?}");
+    ensure!(s.sync(&[])?.nothing(), "nothing is left");
+    Ok(())
+});

@@ -26,6 +26,16 @@ pub struct BatchOutcome {
     pub held_back: u64,
 }
 
+/// What becomes of the others when the database refuses a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// Nothing is kept of the whole transaction, which is to be made again with [`Care::Singly`]. Nearly always no row is refused, and
+    /// then this is a fifth faster: SQLite need not remember what every page was like before the batch.
+    Together,
+    /// They are written, and the row fails alone.
+    Singly,
+}
+
 /// Changes of a plan that are next to be written.
 #[derive(Debug)]
 pub struct Pending {
@@ -73,15 +83,16 @@ impl Writing {
     /// Applies the changes of a run that are next.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the run is not applying, or somebody else has applied them.
-    pub async fn apply(&mut self, run: RunId, pending: Pending, now: i64) -> Result<BatchOutcome> {
+    /// [`StoreError::Conflict`] when the run is not applying, or somebody else has applied them; with [`Care::Together`] one that
+    /// [`StoreError::refuses_a_row`].
+    pub async fn apply(&mut self, run: RunId, pending: Pending, care: Care, now: i64) -> Result<BatchOutcome> {
         let (through, place) = self.place(run, now).await?;
         if through != pending.after {
             return Err(StoreError::Conflict(format!("Run {run} is applied by somebody else.")));
         }
         let mut outcome = BatchOutcome::default();
         if !pending.is_empty() {
-            batch(&mut self.tx, &self.lease, place, pending.rows, &mut outcome).await?;
+            batch(&mut self.tx, &self.lease, place, pending.rows, care, &mut outcome).await?;
         }
         Ok(outcome)
     }
@@ -117,13 +128,20 @@ struct Place {
     reverts: bool,
 }
 
-async fn batch(tx: &mut Tx, lease: &Lease, place: Place, pending: Vec<rows::Pending>, outcome: &mut BatchOutcome) -> Result<()> {
+async fn batch(
+    tx: &mut Tx,
+    lease: &Lease,
+    place: Place,
+    pending: Vec<rows::Pending>,
+    care: Care,
+    outcome: &mut BatchOutcome,
+) -> Result<()> {
     let through = pending.last().map_or(0, |row| row.id);
     let prepared = rows::prepare(tx, lease, place, pending).await?;
     let mut failed = prepared.failed;
     // Nearly always nobody waits for anything, and nobody has to be told.
     let wakes = !prepared.held_back.is_empty() || tx.query_opt("SELECT 1 FROM waits LIMIT 1", ()).await?.is_some();
-    let written = write::all(tx, lease, place, prepared.ready, wakes, &mut failed).await?;
+    let written = write::all(tx, lease, place, prepared.ready, care, wakes, &mut failed).await?;
     outcome.applied = written.applied;
     outcome.failed = failed.len() as u64;
     outcome.held_back = prepared.held_back.len() as u64;

@@ -1,7 +1,7 @@
 //! Writing prepared changes: all at once, or one by one where the database refuses one of them.
 
-use super::Place;
 use super::rows::{Failed, HeldBack, Ready, writer};
+use super::{Care, Place};
 use crate::db::{OnConflict, Tx, Value};
 use crate::error::{Result, StoreError};
 use crate::lease::Lease;
@@ -25,13 +25,14 @@ const OUTCOME: &[&str] = &["change_id", "person_id", "failed", "error", "at"];
 const BULK: &str = "bulk";
 const SINGLE: &str = "single";
 
-/// Writes what is ready. Rows the database refuses are added to `failed`. `wakes`: somebody waits for something, so that what may end
-/// a wait is told.
+/// Writes what is ready. Rows that the database refuses are added to `failed`, if they are written with care. `wakes`: somebody waits
+/// for something, so that what may end a wait is told.
 pub(super) async fn all(
     tx: &mut Tx,
     lease: &Lease,
     place: Place,
     mut ready: Vec<Ready>,
+    care: Care,
     wakes: bool,
     failed: &mut Vec<Failed>,
 ) -> Result<Written> {
@@ -41,7 +42,11 @@ pub(super) async fn all(
     }
     let keys = if wakes { Some(keys::fields(tx).await?) } else { None };
     let keys = keys.as_deref();
-    if attempt(tx, lease, place, &mut ready, BULK).await?.is_none() {
+    let all = match care {
+        Care::Together => write(tx, lease, place, &mut ready).await.map(|()| true)?,
+        Care::Singly => attempt(tx, lease, place, &mut ready, BULK).await?.is_none(),
+    };
+    if all {
         for one in &ready {
             written.note(one, keys);
         }

@@ -158,10 +158,9 @@ impl Db {
     }
 
     /// After the schema changed: what is known of columns is read again.
-    pub(crate) async fn learn_schema(&self) -> Result<()> {
-        match &self.inner {
-            Inner::Sqlite(_) => Ok(()),
-            Inner::Postgres(pool) => pool.learn_columns().await,
+    pub(crate) fn forget_schema(&self) {
+        if let Inner::Postgres(pool) = &self.inner {
+            pool.forget_columns();
         }
     }
 

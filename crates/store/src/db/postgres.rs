@@ -1,39 +1,178 @@
-//! PostgreSQL through sqlx: a pool, and arrays for everything in bulk.
+//! PostgreSQL through sqlx: a few connections, and arrays for everything in bulk.
 
 use super::{OnConflict, Row, Value};
 use crate::error::{Result, StoreError};
 use sqlx::encode::IsNull;
 use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow, PgTypeInfo};
+use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgConnectOptions, PgConnection, PgRow, PgTypeInfo};
 use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Encode, Executor as _, Postgres, Row as _, Type,
     TypeInfo as _, ValueRef as _,
 };
 use std::collections::HashMap;
+use std::future::Future;
 use std::str::FromStr;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 /// Connections of one process. A small server allows 100; several processes share it.
-const CONNECTIONS: u32 = 8;
+const CONNECTIONS: usize = 8;
 /// How long a caller waits for one of them, or for the server to answer at all.
 const ACQUIRE: Duration = Duration::from_secs(15);
 /// After so long a connection may be dead without our knowing.
 const IDLE: Duration = Duration::from_secs(2);
 /// Rows of one bulk statement: large enough that the round trip does not count, small enough for a flat memory.
 const BULK: usize = 5_000;
+/// How long a transaction that was given up stays open unless its connection is used again: reading ends so, and is nearly always
+/// followed by something else at once, which then needs no connection of its own.
+const GIVEN_UP: Duration = Duration::from_millis(2);
 /// The key of the advisory lock held while migrating: "rollcall" in ASCII.
 const MIGRATION_LOCK: i64 = 0x726f_6c6c_6361_6c6c;
 
 /// The connections to one database.
 #[derive(Clone)]
 pub struct Pool {
-    pool: PgPool,
+    home: Arc<Home>,
     columns: Columns,
+}
+
+/// Where connections rest. Whoever wants one gets the one that was used last, which has its statements prepared and its catalogues
+/// read. sqlx's own pool gives the one that rested longest, after asking each whether it lives when it comes back: a sync that
+/// found nothing to do then spent half of its time on getting two or three of them going.
+struct Home {
+    options: PgConnectOptions,
+    idle: Mutex<Vec<Idle>>,
+    permits: Arc<Semaphore>,
+}
+
+struct Idle {
+    connection: PgConnection,
+    since: Instant,
+    /// Its transaction was given up, and nobody has told the server.
+    open: bool,
 }
 
 /// The type of every column, by table and name: what an array of its values is cast to.
 type Columns = Arc<RwLock<HashMap<(String, String), String>>>;
+
+impl Home {
+    async fn connect(&self) -> Result<PgConnection> {
+        let connecting = async {
+            let mut connection = self.options.connect().await?;
+            // A statement is planned for the tables as they are: a plan kept from when a table was empty reads it from end to end for
+            // every batch of the first sync that fills it.
+            connection.execute("SET plan_cache_mode = force_custom_plan").await?;
+            Ok(connection)
+        };
+        match timeout(ACQUIRE, connecting).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(sqlx::Error::Io(io))) => {
+                let server = format!("{}:{}", self.options.get_host(), self.options.get_port());
+                Err(StoreError::Unavailable(format!("the server {server} cannot be reached: {io}. Check address and network.")))
+            }
+            Ok(Err(error)) => Err(fault(error)),
+            Err(_) => Err(StoreError::Unavailable("the server did not answer within 15 seconds. Check address and network.".into())),
+        }
+    }
+
+    async fn acquire(self: &Arc<Self>) -> Result<Held> {
+        let permit = timeout(ACQUIRE, self.permits.clone().acquire_owned()).await.map_err(|_| {
+            StoreError::Unavailable("no connection became free within 15 seconds. Check that the server answers.".into())
+        })?;
+        let permit = permit.map_err(|_| StoreError::Unavailable("it is being closed.".into()))?;
+        let connection = loop {
+            let Some(idle) = self.take(|_| true) else { break self.connect().await? };
+            // One that does not answer is dropped, and the next one is asked.
+            if let Some(connection) = idle.ready().await {
+                break connection;
+            }
+        };
+        Ok(Held { connection: Some(connection), open: false, sound: true, home: self.clone(), _permit: permit })
+    }
+
+    /// Takes out the connection that was used last, of those that fulfil a condition.
+    fn take(&self, which: impl Fn(&Idle) -> bool) -> Option<Idle> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.iter().rposition(which).map(|at| idle.remove(at))
+    }
+
+    fn put(&self, connection: PgConnection, open: bool) {
+        if !self.permits.is_closed() {
+            let idle = Idle { connection, since: Instant::now(), open };
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(idle);
+        }
+    }
+
+    /// Ends transactions that were given up, but for those whose connections somebody uses again before.
+    async fn end_open(self: Arc<Self>) {
+        tokio::time::sleep(GIVEN_UP).await;
+        let Ok(_permit) = self.permits.clone().acquire_owned().await else { return };
+        while let Some(idle) = self.take(|idle| idle.open) {
+            if let Some(connection) = idle.ready().await {
+                self.put(connection, false);
+            }
+        }
+    }
+}
+
+impl Idle {
+    /// The connection, without a transaction; none when it is dead.
+    async fn ready(mut self) -> Option<PgConnection> {
+        let asking = async {
+            match (self.open, self.since.elapsed() > IDLE) {
+                (true, _) => self.connection.execute("ROLLBACK").await.map(|_| ()),
+                (false, true) => self.connection.ping().await,
+                (false, false) => Ok(()),
+            }
+        };
+        timeout(ACQUIRE, asking).await.ok()?.ok()?;
+        Some(self.connection)
+    }
+}
+
+/// A connection while it is used.
+struct Held {
+    connection: Option<PgConnection>,
+    /// A transaction is open.
+    open: bool,
+    /// It has answered everything that it was asked.
+    sound: bool,
+    home: Arc<Home>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Held {
+    /// Asks the server something.
+    async fn ask<'c, T, F>(&'c mut self, what: impl FnOnce(&'c mut PgConnection) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T, sqlx::Error>>,
+    {
+        let connection = self.connection.as_mut().ok_or_else(|| StoreError::Unavailable("the connection was lost.".into()))?;
+        // Whoever stops waiting leaves an answer on the way that is another question's.
+        self.sound = false;
+        let answer = what(connection).await;
+        self.sound = matches!(&answer, Ok(_) | Err(sqlx::Error::Database(_) | sqlx::Error::RowNotFound));
+        answer.map_err(fault)
+    }
+
+    async fn begin(&mut self, how: &'static str) -> Result<()> {
+        self.open = true;
+        self.ask(|c| c.execute(how)).await.map(|_| ())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let (Some(connection), true) = (self.connection.take(), self.sound) {
+            self.home.put(connection, self.open);
+            if self.open && let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                runtime.spawn(self.home.clone().end_open());
+            }
+        }
+    }
+}
 
 impl Pool {
     pub async fn open(url: &str) -> Result<Self> {
@@ -41,93 +180,65 @@ impl Pool {
         let options = PgConnectOptions::from_str(url)
             .map_err(|_| StoreError::Address("it cannot be read as a PostgreSQL address.".into()))?
             .application_name("rollcall");
-        // A pool tries again until its time is over and then only says so; one connection says at once what is wrong.
-        match options.connect().await {
-            Ok(connection) => connection.close().await.map_err(fault)?,
-            Err(sqlx::Error::Io(io)) => {
-                let server = format!("{}:{}", options.get_host(), options.get_port());
-                return Err(StoreError::Unavailable(format!(
-                    "the server {server} cannot be reached: {io}. Check address and network."
-                )));
-            }
-            Err(error) => return Err(fault(error)),
-        }
-        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE);
-        // Asked whether it lives only when it was idle for a while: a question before each statement takes as long as the statement.
-        let pool = pool.test_before_acquire(false).before_acquire(|connection, about| {
-            Box::pin(async move {
-                if about.idle_for > IDLE {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
-        });
-        // A statement is planned for the tables as they are: a plan kept from when a table was empty reads it from end to end for every
-        // batch of the first sync that fills it.
-        let pool = pool.after_connect(|connection, _| {
-            Box::pin(async move { connection.execute("SET plan_cache_mode = force_custom_plan").await.map(|_| ()) })
-        });
-        let pool = pool.connect_with(options).await;
-        let pool = Self { pool: pool.map_err(fault)?, columns: Arc::default() };
-        pool.learn_columns().await?;
-        Ok(pool)
+        let home = Home { options, idle: Mutex::default(), permits: Arc::new(Semaphore::new(CONNECTIONS)) };
+        let connection = home.connect().await?;
+        home.put(connection, false);
+        Ok(Self { home: Arc::new(home), columns: Arc::default() })
     }
 
-    pub async fn learn_columns(&self) -> Result<()> {
-        // Not from the information schema, whose views take several times as long.
-        let sql = "SELECT c.relname::text, a.attname::text, a.atttypid::regtype::text
-                   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-                   WHERE c.relnamespace = to_regnamespace(quote_ident(current_schema())) AND c.relkind = 'r'
-                     AND a.attnum > 0 AND NOT a.attisdropped";
-        let mut known = HashMap::new();
-        for row in self.query(sql, Vec::new()).await? {
-            known.insert((row.get(0)?, row.get(1)?), row.get(2)?);
-        }
-        *self.columns.write().unwrap_or_else(PoisonError::into_inner) = known;
-        Ok(())
+    /// Forgets what is known of columns: they may be others now.
+    pub fn forget_columns(&self) {
+        self.columns.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     pub async fn begin(&self) -> Result<Tx> {
-        Ok(Tx { tx: self.pool.begin().await.map_err(fault)?, columns: self.columns.clone() })
+        self.begin_as("BEGIN").await
     }
 
     /// Does not wait until what it commits is on the disk: as with SQLite's log, a server that dies may lose the last of it, never an
     /// earlier one before a later one.
     pub async fn begin_quick(&self) -> Result<Tx> {
-        let tx = self.pool.begin_with("BEGIN; SET LOCAL synchronous_commit TO off").await.map_err(fault)?;
-        Ok(Tx { tx, columns: self.columns.clone() })
+        self.begin_as("BEGIN; SET LOCAL synchronous_commit TO off").await
     }
 
     pub async fn read(&self) -> Result<Tx> {
-        let tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(fault)?;
-        Ok(Tx { tx, columns: self.columns.clone() })
+        self.begin_as("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+    }
+
+    async fn begin_as(&self, how: &'static str) -> Result<Tx> {
+        let mut held = self.home.acquire().await?;
+        held.begin(how).await?;
+        Ok(Tx { held, columns: self.columns.clone() })
     }
 
     pub async fn query(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
-        let query = bind(AssertSqlSafe(translate(sql)), params);
-        query.fetch_all(&self.pool).await.map_err(fault)?.iter().map(read_row).collect()
+        let mut held = self.home.acquire().await?;
+        query(&mut held, sql, params).await
     }
 
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.home.permits.close();
+        while let Some(idle) = self.home.take(|_| true) {
+            // It says goodbye; the server would find out by itself.
+            let _ = idle.connection.close().await;
+        }
     }
 }
 
 /// A transaction.
 pub struct Tx {
-    tx: sqlx::Transaction<'static, Postgres>,
+    held: Held,
     columns: Columns,
 }
 
 impl Tx {
     pub async fn execute(&mut self, sql: &str, params: Vec<Value>) -> Result<u64> {
         let query = bind(AssertSqlSafe(translate(sql)), params);
-        Ok(query.execute(&mut *self.tx).await.map_err(fault)?.rows_affected())
+        Ok(self.held.ask(|c| query.execute(c)).await?.rows_affected())
     }
 
     pub async fn query(&mut self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
-        let query = bind(AssertSqlSafe(translate(sql)), params);
-        query.fetch_all(&mut *self.tx).await.map_err(fault)?.iter().map(read_row).collect()
+        query(&mut self.held, sql, params).await
     }
 
     pub async fn insert_many(
@@ -137,7 +248,7 @@ impl Tx {
         rows: Vec<Vec<Value>>,
         conflict: OnConflict,
     ) -> Result<u64> {
-        let kinds = self.kinds(table, columns)?;
+        let kinds = self.kinds(table, columns).await?;
         let arrays: Vec<String> = kinds.iter().enumerate().map(|(i, kind)| format!("${}::{kind}[]", i + 1)).collect();
         let sql =
             format!("INSERT INTO {table} ({}) SELECT * FROM UNNEST({}){}", columns.join(", "), arrays.join(", "), conflict.sql());
@@ -145,7 +256,7 @@ impl Tx {
     }
 
     pub async fn update_many(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<u64> {
-        let kinds = self.kinds(table, columns)?;
+        let kinds = self.kinds(table, columns).await?;
         let arrays: Vec<String> = kinds.iter().enumerate().map(|(i, kind)| format!("${}::{kind}[]", i + 1)).collect();
         let sets: Vec<String> = columns.iter().skip(1).map(|c| format!("{c} = new_values.{c}")).collect();
         let sql = format!(
@@ -160,23 +271,32 @@ impl Tx {
 
     pub async fn fresh_ids(&mut self, table: &str, n: usize) -> Result<Vec<i64>> {
         let n = i64::try_from(n).unwrap_or(i64::MAX);
-        let sql = "SELECT nextval(pg_get_serial_sequence($1, 'id')) FROM generate_series(1, $2)";
+        // The sequence is found once, not for each id.
+        let sql = "SELECT nextval(s.sequence) FROM
+             (SELECT pg_get_serial_sequence($1, 'id')::regclass AS sequence OFFSET 0) s, generate_series(1, $2)";
         self.query(sql, vec![Value::from(table), Value::Int(n)]).await?.iter().map(|row| row.get(0)).collect()
     }
 
     pub async fn script(&mut self, sql: &str) -> Result<()> {
-        self.tx.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.map(|_| ()).map_err(fault)
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        self.held.ask(|c| c.execute(sql)).await.map(|_| ())
     }
 
     pub async fn lock_schema(&mut self) -> Result<()> {
         self.query("SELECT 1 FROM pg_advisory_xact_lock($1)", vec![Value::Int(MIGRATION_LOCK)]).await.map(|_| ())
     }
 
-    pub async fn commit(self) -> Result<()> {
-        self.tx.commit().await.map_err(fault)
+    pub async fn commit(mut self) -> Result<()> {
+        self.held.ask(|c| c.execute("COMMIT")).await?;
+        self.held.open = false;
+        Ok(())
     }
 
-    fn kinds(&self, table: &str, columns: &[&str]) -> Result<Vec<String>> {
+    async fn kinds(&mut self, table: &str, columns: &[&str]) -> Result<Vec<String>> {
+        if self.columns.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            let known = columns_of(&mut self.held).await?;
+            *self.columns.write().unwrap_or_else(PoisonError::into_inner) = known;
+        }
         let known = self.columns.read().unwrap_or_else(PoisonError::into_inner);
         let kind = |column: &&str| {
             known
@@ -200,11 +320,26 @@ impl Tx {
                     _ => query.bind(column.map(text).collect::<Result<Vec<_>>>()?),
                 };
             }
-            written += query.execute(&mut *self.tx).await.map_err(fault)?.rows_affected();
+            written += self.held.ask(|c| query.execute(c)).await?.rows_affected();
             rows = rest;
         }
         Ok(written)
     }
+}
+
+async fn query(held: &mut Held, sql: &str, params: Vec<Value>) -> Result<Vec<Row>> {
+    let query = bind(AssertSqlSafe(translate(sql)), params);
+    held.ask(|c| query.fetch_all(c)).await?.iter().map(read_row).collect()
+}
+
+async fn columns_of(held: &mut Held) -> Result<HashMap<(String, String), String>> {
+    // Not from the information schema, whose views take several times as long.
+    let sql = "SELECT c.relname::text, a.attname::text, a.atttypid::regtype::text
+               FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+               WHERE c.relnamespace = to_regnamespace(quote_ident(current_schema())) AND c.relkind = 'r'
+                 AND a.attnum > 0 AND NOT a.attisdropped";
+    let rows = query(held, sql, Vec::new()).await?;
+    rows.iter().map(|row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?))).collect()
 }
 
 fn int(value: Value) -> Result<Option<i64>> {
@@ -327,9 +462,6 @@ fn fault(e: sqlx::Error) -> StoreError {
                 "3D000" => StoreError::Unavailable("the database does not exist. Create it, or check its name.".into()),
                 _ => StoreError::Unavailable(format!("{} (PostgreSQL error {state}).", d.message())),
             }
-        }
-        sqlx::Error::PoolTimedOut => {
-            StoreError::Unavailable("no connection became free within 15 seconds. Check that the server answers.".into())
         }
         sqlx::Error::Io(io) => StoreError::Unavailable(format!("the server cannot be reached: {io}. Check address and network.")),
         _ => StoreError::Unavailable(format!("{e}.")),

@@ -28,9 +28,9 @@ const READER_CACHE_KIB: i64 = 2 * 1024;
 const PAGE_BYTES: i32 = 16 * 1024;
 /// Pages of the log between checkpoints (80 MB): with the default of 1,000 a bulk load copies the same pages again and again.
 const CHECKPOINT_PAGES: i32 = 80_000_000 / PAGE_BYTES;
-/// Pages from which on the writer tries to have the log begin anew (400 MB). A checkpoint made beside a busy writer tidies the log up
+/// Pages from which on the writer tries to have the log begin anew (800 MB). A checkpoint made beside a busy writer tidies the log up
 /// without ever catching up with it: only one that the writer makes itself does, if nobody reads an old state just then.
-const LOG_PAGES: i32 = 400_000_000 / PAGE_BYTES;
+const LOG_PAGES: i32 = 800_000_000 / PAGE_BYTES;
 /// As much as the writer itself checkpoints (16 MB): what is more is done beside it first, so that it does not wait for the disk.
 const TAIL_PAGES: i32 = 16_000_000 / PAGE_BYTES;
 /// Concurrent readers. More only contend for two or four cores.

@@ -6,7 +6,7 @@ use crate::error::{Result, StoreError};
 use crate::lease::Lease;
 use crate::records::kind_code;
 use crate::records::links::Digests;
-use crate::writing::MANY;
+use crate::writing::{MANY, MIRROR, RECORDS};
 use crate::{Store, Writing, values};
 use model::plan::{Change, Decision, Outcome, Report, ReviewItem};
 use model::{Field, RunId, UserKey};
@@ -65,7 +65,7 @@ impl Store {
         let row = row.ok_or_else(|| StoreError::missing("run", run))?;
         tx.commit().await?;
         if self.due_count(lease.tenant).await? > MANY {
-            self.db.measure("due, mirror_users, memberships, links, people").await?;
+            self.db.measure(&format!("{MIRROR}, {RECORDS}")).await?;
         }
         row.get(0)
     }
@@ -161,12 +161,13 @@ pub(crate) async fn settle(tx: &mut Tx, lease: &Lease, run: RunId) -> Result<()>
            AND (r.kind <> 'review' OR EXISTS (SELECT 1 FROM review_items i WHERE i.user_id = d.user_id AND i.run_id = r.id))
            AND NOT EXISTS (SELECT 1 FROM runs h JOIN changes c ON c.id > h.id * 4294967296 AND c.id < (h.id + 1) * 4294967296
             WHERE h.tenant_id = $1 AND h.state = 'held' AND h.id <> $2 AND c.user_id = d.user_id)";
-    let sql = format!("DELETE FROM reverted WHERE tenant_id = $1 AND user_id IN ({COVERED})");
+    // Few are reverted or asked about, and everybody may be due: one by one, each is looked for among these.
+    let sql = format!("DELETE FROM reverted WHERE tenant_id = $1 AND EXISTS ({COVERED} AND d.user_id = reverted.user_id)");
     tx.execute(&sql, values![lease.tenant, run]).await?;
     // Whoever was chosen a record has it now; who failed, or is out of scope meanwhile, has it coming.
     let sql = format!(
         "UPDATE review_items SET state = 'resolved', changed_at = COALESCE((SELECT planned_at FROM runs WHERE id = $2), changed_at)
-         WHERE tenant_id = $1 AND state = 'decided' AND user_id IN ({COVERED})
+         WHERE tenant_id = $1 AND state = 'decided' AND EXISTS ({COVERED} AND d.user_id = review_items.user_id)
            AND EXISTS (SELECT 1 FROM standing s WHERE s.user_id = review_items.user_id AND s.outcome = 'synced')"
     );
     tx.execute(&sql, values![lease.tenant, run]).await?;

@@ -6,7 +6,7 @@ use model::records::Fields;
 use model::run::{RunKind, RunState};
 use model::{Attributes, Field, Kind, RunId, SourceId, UserKey, Value};
 use serde_json::json;
-use store::{BatchOutcome, Lease, NewTenant, PageCommit, PageStats, Pass, RunChange, Store, Tenant};
+use store::{BatchOutcome, Care, Lease, NewTenant, PageCommit, PageStats, Pass, RunChange, Store, Tenant};
 
 /// An instant; stories count from here, in milliseconds.
 pub const NOW: i64 = 1_767_225_600_000;
@@ -145,12 +145,19 @@ impl World {
 
     /// Applies the next changes of a run, or what is left once all are written; none when nothing is left.
     pub async fn apply_next(&self, run: RunId, batch: i64) -> store::Result<Option<BatchOutcome>> {
+        match self.apply_with(run, batch, Care::Together).await {
+            Err(error) if error.refuses_a_row() => self.apply_with(run, batch, Care::Singly).await,
+            other => other,
+        }
+    }
+
+    async fn apply_with(&self, run: RunId, batch: i64, care: Care) -> store::Result<Option<BatchOutcome>> {
         let pending = self.store.pending(run, self.store.applied_through(run).await?, batch).await?;
         let mut writing = self.store.write(&self.lease).await?;
         let outcome = if pending.is_empty() {
             (!writing.finish(run, batch, NOW).await?).then(BatchOutcome::default)
         } else {
-            Some(writing.apply(run, pending, NOW).await?)
+            Some(writing.apply(run, pending, care, NOW).await?)
         };
         writing.commit().await?;
         Ok(outcome)
