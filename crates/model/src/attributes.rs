@@ -191,6 +191,42 @@ impl Name {
     }
 }
 
+/// What an attribute is looked up by: its name, or the name's place in the read set, if it was found before.
+pub trait Named {
+    #[doc(hidden)]
+    fn place(&self) -> Place<'_>;
+}
+
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Place<'n> {
+    /// At this index of [`READ_SET`].
+    Known(u8),
+    /// Not in it.
+    Other(&'n str),
+}
+
+impl Named for str {
+    fn place(&self) -> Place<'_> {
+        known(self).map_or(Place::Other(self), Place::Known)
+    }
+}
+
+impl Named for Name {
+    fn place(&self) -> Place<'_> {
+        match &self.0 {
+            Which::Known(i) => Place::Known(*i),
+            Which::Other(name) => Place::Other(name),
+        }
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.as_str())
+    }
+}
+
 impl From<&str> for Name {
     fn from(name: &str) -> Self {
         property(name).unwrap_or_else(|| Name(Which::Other(name.into())))
@@ -371,14 +407,14 @@ impl Attributes {
 
     /// The value of an attribute; null when it is absent.
     #[must_use]
-    pub fn get(&self, name: &str) -> &Value {
+    pub fn get<N: Named + ?Sized>(&self, name: &N) -> &Value {
         const NULL: &Value = &Value::Null;
         self.entry(name).map_or(NULL, |entry| entry.value(&self.json))
     }
 
     /// The text of an attribute, if it is a text.
     #[must_use]
-    pub fn str(&self, name: &str) -> Option<&str> {
+    pub fn str<N: Named + ?Sized>(&self, name: &N) -> Option<&str> {
         let entry = self.entry(name)?;
         entry.plain(&self.json).or_else(|| entry.value(&self.json).as_str())
     }
@@ -462,9 +498,12 @@ impl Attributes {
         Hash(h.digest128().to_be_bytes())
     }
 
-    fn entry(&self, name: &str) -> Option<&Entry> {
-        let Some(i) = known(name) else {
-            return self.entries.iter().find(|entry| matches!(&entry.name.0, Which::Other(other) if **other == *name));
+    fn entry<N: Named + ?Sized>(&self, name: &N) -> Option<&Entry> {
+        let i = match name.place() {
+            Place::Known(i) => i,
+            Place::Other(name) => {
+                return self.entries.iter().find(|entry| matches!(&entry.name.0, Which::Other(other) if **other == *name));
+            }
         };
         let rank = self.ranks.0[usize::from(i)];
         if rank == NOWHERE {

@@ -1,5 +1,6 @@
 //! The effective policy: what a policy document means once it is read, merged and checked. Presets are data in this form.
 
+use crate::attributes::Name;
 use crate::reason::Cause;
 use crate::records::{Field, Kind};
 use crate::{Expression, RuleId, SourceId, Value};
@@ -42,7 +43,7 @@ impl Policy {
     #[must_use]
     pub fn key_source<'p>(&'p self, field: &Field, own: Option<&'p Source>, kind: Kind) -> Option<Cow<'p, Source>> {
         let mapped = || self.fields.of(kind).get(field).and_then(|mapping| mapping.source.as_ref());
-        let known = || (*field == Field::EMPLOYEE_ID).then(|| Source::Attribute(vec![Step::Name("employeeId".to_owned())]));
+        let known = || (*field == Field::EMPLOYEE_ID).then(|| Source::Attribute(vec![Step::Name("employeeId".into())]));
         own.or_else(mapped).map(Cow::Borrowed).or_else(|| known().map(Cow::Owned))
     }
 
@@ -407,14 +408,14 @@ impl Source {
     /// Whether the value is a date of a sign-in, which is read and written by a pass of its own (ruling 107).
     #[must_use]
     pub fn is_sign_in(&self) -> bool {
-        matches!(self, Source::Attribute(steps) if matches!(steps.first(), Some(Step::Name(name)) if name == SIGN_IN))
+        matches!(self, Source::Attribute(steps) if matches!(steps.first(), Some(Step::Name(name)) if name.as_str() == SIGN_IN))
     }
 
     /// Adds the attributes the source names. Derived values read none but those of every user.
     pub fn attributes(&self, names: &mut BTreeSet<String>) {
         match self {
             Source::Attribute(steps) => names.extend(steps.first().and_then(|step| match step {
-                Step::Name(name) => Some(name.clone()),
+                Step::Name(name) => Some(name.as_str().to_owned()),
                 Step::Index(_) => None,
             })),
             Source::Expression(expression) => names.extend(expression.attributes().iter().cloned()),
@@ -431,7 +432,7 @@ pub const SIGN_IN: &str = "signInActivity";
 #[serde(untagged)]
 pub enum Step {
     /// A property.
-    Name(String),
+    Name(Name),
     /// An element of a list.
     Index(usize),
 }

@@ -80,7 +80,7 @@ impl ScopeCheck {
             };
         }
         let Some((first, rest)) = steps.split_first() else { return Ok(false) };
-        Ok(!text::is_empty(rest.iter().fold(user.attributes.get(first), |value, step| &value[step])))
+        Ok(!text::is_empty(rest.iter().fold(user.attributes.get(first.as_str()), |value, step| &value[step])))
     }
 
     /// The mapping yields a well-formed address; a bare `*.onmicrosoft.com` name does not count.

@@ -57,7 +57,7 @@ pub(crate) fn of<'a>(source: &Source, user: &'a UserFacts) -> Yield<'a> {
             };
         }
         Source::Manager => return Yield::Nothing,
-        Source::Attribute(path) if matches!(path.as_slice(), [Step::Name(name)] if name == "id") => {
+        Source::Attribute(path) if matches!(path.as_slice(), [Step::Name(name)] if name.as_str() == "id") => {
             return Yield::Text(Cow::Borrowed(user.id.as_str()));
         }
         Source::Attribute(_) | Source::Derived(_) => &user.attributes,
@@ -86,7 +86,7 @@ pub(crate) fn is(source: &Source, user: &UserFacts, text: &str) -> bool {
     // Most mappings name an attribute, and it says the same: a text that is neither empty nor in need of trimming is its own value.
     if let Source::Attribute(path) = source
         && let [Step::Name(name)] = path.as_slice()
-        && name != "id"
+        && name.as_str() != "id"
         && user.attributes.str(name) == Some(text)
         && !text.is_empty()
         && text::trim(text).len() == text.len()
@@ -155,7 +155,7 @@ fn follow<'a>(path: &[Step], user: &'a Attributes) -> &'a Value {
     const NULL: &Value = &Value::Null;
     let Some((Step::Name(first), rest)) = path.split_first() else { return NULL };
     rest.iter().fold(user.get(first), |value, step| match step {
-        Step::Name(name) => value.get(name).unwrap_or(NULL),
+        Step::Name(name) => value.get(name.as_str()).unwrap_or(NULL),
         Step::Index(i) => value.get(i).unwrap_or(NULL),
     })
 }

@@ -144,10 +144,10 @@ fn path(written: &str) -> Result<Vec<Step>, String> {
         let part = rest.strip_prefix('.').filter(|part| SIGN_IN_PARTS.contains(part));
         let part = part
             .ok_or_else(|| format!("{SIGN_IN} has the parts {}; write {SIGN_IN}.{}", either(SIGN_IN_PARTS), SIGN_IN_PARTS[0]))?;
-        return Ok(vec![Step::Name(name.to_owned()), Step::Name(part.to_owned())]);
+        return Ok(vec![Step::Name(name.into()), Step::Name(part.into())]);
     }
     if written == OBJECT_ID {
-        return Ok(vec![Step::Name(OBJECT_ID.to_owned())]);
+        return Ok(vec![Step::Name(OBJECT_ID.into())]);
     }
     if !is_attribute(name) {
         return Err(match () {
@@ -162,7 +162,7 @@ fn path(written: &str) -> Result<Vec<Step>, String> {
             },
         });
     }
-    let mut steps = vec![Step::Name(name.to_owned())];
+    let mut steps = vec![Step::Name(name.into())];
     while !rest.is_empty() {
         let (step, after) = step(rest)
             .ok_or_else(|| format!("{rest:?} after {name} is neither .part nor [0]; write for instance businessPhones[0]"))?;
@@ -182,7 +182,7 @@ fn step(rest: &str) -> Option<(Step, &str)> {
     let inner = rest.strip_prefix('.')?;
     let end = inner.find(|c| !in_name(c)).unwrap_or(inner.len());
     let (name, after) = inner.split_at(end);
-    (!name.is_empty()).then(|| (Step::Name(name.to_owned()), after))
+    (!name.is_empty()).then(|| (Step::Name(name.into()), after))
 }
 
 /// Refuses a path that could never hold a value of one field.
@@ -191,15 +191,17 @@ fn shape(name: &str, steps: &[Step]) -> Result<(), String> {
     match steps.get(1) {
         None if OBJECTS.contains(&name) => said(format!("{name} has parts; name one, as in {}", example(name))),
         None => Ok(()),
-        Some(Step::Name(part)) if LISTS.contains(&name) => said(format!("{name} is a list; write {name}[0] instead of .{part}")),
+        Some(Step::Name(part)) if LISTS.contains(&name) => {
+            said(format!("{name} is a list; write {name}[0] instead of .{}", part.as_str()))
+        }
         Some(Step::Index(_)) if OBJECTS.contains(&name) => {
             said(format!("{name} has parts, not numbers, as in {}", example(name)))
         }
-        Some(Step::Name(part)) if name == "onPremisesExtensionAttributes" && !is_extension_attribute(part) => {
-            said(format!("{name} has the parts extensionAttribute1 to extensionAttribute15, not {part:?}"))
+        Some(Step::Name(part)) if name == "onPremisesExtensionAttributes" && !is_extension_attribute(part.as_str()) => {
+            said(format!("{name} has the parts extensionAttribute1 to extensionAttribute15, not {:?}", part.as_str()))
         }
         Some(Step::Name(part)) if name == "employeeOrgData" && !["costCenter", "division"].contains(&part.as_str()) => {
-            said(format!("{name} has the parts costCenter and division, not {part:?}"))
+            said(format!("{name} has the parts costCenter and division, not {:?}", part.as_str()))
         }
         // An extension may hold a list; a licence is an object.
         Some(_) if LISTS.contains(&name) || OBJECTS.contains(&name) || is_extension(name) => Ok(()),
@@ -222,8 +224,8 @@ pub(crate) fn written(source: &Source) -> String {
         Source::Expression(expression) => expression.text().to_owned(),
         Source::Manager => MANAGER.to_owned(),
         Source::Attribute(steps) => steps.iter().enumerate().fold(String::new(), |text, (i, step)| match step {
-            Step::Name(name) if i == 0 => name.clone(),
-            Step::Name(name) => format!("{text}.{name}"),
+            Step::Name(name) if i == 0 => name.as_str().to_owned(),
+            Step::Name(name) => format!("{text}.{}", name.as_str()),
             Step::Index(index) => format!("{text}[{index}]"),
         }),
     }

@@ -15,7 +15,8 @@ pub(crate) const MANY: i64 = 10_000;
 /// Tables and what of them is looked for: to measure what is only carried along takes most of the time.
 pub(crate) const MIRROR: &str = "mirror_users (id, tenant_id, source_id, presence), memberships, due";
 /// The same of records.
-pub(crate) const RECORDS: &str = "people (id, kind, status, username_key, email_key), links (person_id, tenant_id, user_id, slot)";
+pub(crate) const RECORDS: &str =
+    "people (id, kind, status, username_key, email_key), links (person_id, tenant_id, user_id, slot)";
 
 /// What much is being written of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,9 @@ impl Store {
         }
         let tables = match filling {
             Filling::Mirror => format!("{MIRROR}, mirror_groups"),
-            Filling::Plan => "changes (id, user_id, person_id), standing, review_items (tenant_id, user_id, state), waits".to_owned(),
+            Filling::Plan => {
+                "changes (id, user_id, person_id), standing, review_items (tenant_id, user_id, state), waits".to_owned()
+            }
             Filling::Records => format!("{RECORDS}, outcomes (change_id, person_id)"),
         };
         self.db.measure(&tables).await

@@ -1,6 +1,7 @@
 //! A checked expression as a tree that is walked for each user.
 
 use super::functions::Function;
+use model::attributes::Name;
 use regex::Regex;
 use std::collections::BTreeSet;
 
@@ -13,7 +14,7 @@ pub(super) enum Node {
     Double(f64),
     Text(Box<str>),
     /// A user's attribute.
-    Attribute(Box<str>),
+    Attribute(Name),
     /// The user's own object id.
     Id,
     /// The user's manager.

@@ -73,7 +73,9 @@ impl Home {
                 Err(StoreError::Unavailable(format!("the server {server} cannot be reached: {io}. Check address and network.")))
             }
             Ok(Err(error)) => Err(fault(error)),
-            Err(_) => Err(StoreError::Unavailable("the server did not answer within 15 seconds. Check address and network.".into())),
+            Err(_) => {
+                Err(StoreError::Unavailable("the server did not answer within 15 seconds. Check address and network.".into()))
+            }
         }
     }
 
@@ -167,7 +169,9 @@ impl Drop for Held {
     fn drop(&mut self) {
         if let (Some(connection), true) = (self.connection.take(), self.sound) {
             self.home.put(connection, self.open);
-            if self.open && let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            if self.open
+                && let Ok(runtime) = tokio::runtime::Handle::try_current()
+            {
                 runtime.spawn(self.home.clone().end_open());
             }
         }

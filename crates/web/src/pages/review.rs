@@ -287,7 +287,7 @@ async fn columns(state: &AppState, item: &ReviewView, choices: &ReviewChoices, n
     let mut facts: Vec<Fact> = OF_USER
         .iter()
         .map(|(attribute, words)| {
-            let value = crate::view::plain(user.attributes.get(attribute));
+            let value = crate::view::plain(user.attributes.get(*attribute));
             Fact { name: (*words).to_owned(), value, met: met.contains(attribute) }
         })
         .collect();

@@ -178,8 +178,8 @@ fn plain(value: &Value) -> String {
 pub fn attribute_of(source: &Source) -> String {
     match source {
         Source::Attribute(steps) => steps.iter().fold(String::new(), |path, step| match step {
-            Step::Name(name) if path.is_empty() => name.clone(),
-            Step::Name(name) => format!("{path}.{name}"),
+            Step::Name(name) if path.is_empty() => name.as_str().to_owned(),
+            Step::Name(name) => format!("{path}.{}", name.as_str()),
             Step::Index(n) => format!("{path}[{n}]"),
         }),
         Source::Derived(Derived::FirstName) => "givenName".into(),
