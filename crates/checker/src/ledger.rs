@@ -156,6 +156,18 @@ impl Plan {
 }
 
 impl Ledger {
+    /// Empty, with room for so many users and a change of each.
+    pub(crate) fn with_room(users: usize) -> Self {
+        let plan = Plan {
+            entries: Vec::with_capacity(users),
+            names: Vec::with_capacity(users),
+            emails: Vec::with_capacity(users),
+            users: Vec::with_capacity(users),
+            ..Plan::default()
+        };
+        Self { plan, number: 0 }
+    }
+
     /// The next decision is read; gives its number.
     pub(crate) fn next(&mut self) -> u32 {
         self.number = self.number.saturating_add(1);

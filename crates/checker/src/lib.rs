@@ -74,6 +74,12 @@ impl Checker {
         Self { facts, ledger: Ledger::default(), found: Found::default() }
     }
 
+    /// The same with room for so many users and a change of each.
+    #[must_use]
+    pub fn with_room(facts: PlanFacts, users: usize) -> Self {
+        Self { ledger: Ledger::with_room(users), ..Self::new(facts) }
+    }
+
     /// Reads a batch of decisions with what they were decided from: the users' facts and the answers given for the batch.
     pub fn batch(&mut self, users: &[UserFacts], answers: &Answers, decisions: &[Decision]) {
         let records = Records::new(users, answers);

@@ -740,7 +740,7 @@ mod tests {
     }
 
     #[test]
-    fn the_read_set_is_sorted_because_lookups_search_it() {
+    fn the_read_set_is_sorted_because_attributes_are_in_its_order() {
         assert!(READ_SET.is_sorted());
     }
 

@@ -108,6 +108,19 @@ pub(crate) struct Wish {
 }
 
 impl Claims {
+    /// No claims yet, with room for those of so many new users: what grows by doubling copies everything, and then holds up to twice
+    /// what it needs.
+    #[must_use]
+    pub fn with_room(users: usize) -> Self {
+        Self {
+            users: Vec::with_capacity(users),
+            places: HashMap::with_capacity(users),
+            names: HashMap::with_capacity(users),
+            created: HashMap::with_capacity(users),
+            ..Self::default()
+        }
+    }
+
     /// Returns the users whose decisions must be replaced by deciding them again, in this order.
     ///
     /// Called first when all linked users were decided: it settles who of them keeps which username (rulings 52, 53 and 55). Called

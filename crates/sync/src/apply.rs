@@ -50,6 +50,7 @@ impl Job {
             _ => self.keep_rule_groups().await,
         }
     }
+
     /// Writes the changes that are next in one transaction. Gives how many these were, and those after them. `done` of `of` are written.
     async fn write_next(&mut self, run: RunId, next: Pending, care: Care, (done, of): (i64, i64)) -> Result<(i64, Pending)> {
         let (mut next, mut written) = (next, 0);

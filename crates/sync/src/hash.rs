@@ -28,6 +28,11 @@ impl PlanHash {
         Self::default()
     }
 
+    /// The same with room for so many changes.
+    pub fn with_room(changes: usize) -> Self {
+        Self(Vec::with_capacity(changes))
+    }
+
     /// The digest of one change, to be taken in later.
     pub fn digest(change: &Change, policy_digest: &str) -> Digested {
         Digested(Entry { digest: digest(change, policy_digest), user: change.user, record: change.record })

@@ -25,6 +25,8 @@ use tokio::sync::mpsc;
 /// Users decided at once: large enough that a query's cost does not count, small enough that the batches in memory at any time (read,
 /// decided, waiting, written) are a few megabytes.
 const BATCH: i64 = 250;
+/// Users for whose changes room is made when a plan begins, at most; for more it grows as they come.
+const ROOM: usize = 1 << 20;
 
 /// A plan that is stored.
 #[derive(Debug)]
@@ -113,9 +115,11 @@ impl Job {
         let tenant = self.tenant.key;
         let of = self.store.due_count(tenant).await?;
         let keeping = Keeping::new(&self.store, &self.lease, self.run, planner.digest(), of);
-        let checker = Checker::new(PlanFacts::new(&loaded.policy, self.kind));
-        let claims = Claims::default();
-        let mut pass = Passes { planner: &planner, keeping, claims, checker, hash: PlanHash::new(), done: 0, of };
+        // Memory that is set aside and not used is not there.
+        let room = usize::try_from(of).unwrap_or(ROOM).min(ROOM);
+        let checker = Checker::with_room(PlanFacts::new(&loaded.policy, self.kind), room);
+        let (claims, hash) = (Claims::with_room(room), PlanHash::with_room(room));
+        let mut pass = Passes { planner: &planner, keeping, claims, checker, hash, done: 0, of };
 
         let mut due = Due::read(&self.store, tenant, seq, Pass::Linked, &relevant);
         while let Some(batch) = due.next().await? {
@@ -280,7 +284,7 @@ impl Job {
         Ok(guard::lost(&before, &now, |rule| removals.get(rule).copied().unwrap_or(0)))
     }
 
-    /// Keeps which groups the rules name, as the plan found them; where another process made it, as they are now.
+    /// Keeps which groups the rules name, as the plan found them; where it was made earlier, as they are now.
     pub(crate) async fn keep_rule_groups(&mut self) -> Result<()> {
         match self.rule_groups.take() {
             Some(groups) => Ok(self.store.set_rule_groups(&self.lease, &groups).await?),

@@ -157,7 +157,7 @@ impl Db {
         }
     }
 
-    /// After the schema changed: what is known of columns is read again.
+    /// After the schema changed: what is known of columns is forgotten, and read when it is next needed.
     pub(crate) fn forget_schema(&self) {
         if let Inner::Postgres(pool) = &self.inner {
             pool.forget_columns();

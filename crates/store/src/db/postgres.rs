@@ -11,6 +11,7 @@ use sqlx::{
 };
 use std::collections::HashMap;
 use std::future::Future;
+use std::io::ErrorKind;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -19,10 +20,16 @@ use tokio::time::timeout;
 
 /// Connections of one process. A small server allows 100; several processes share it.
 const CONNECTIONS: usize = 8;
-/// How long a caller waits for one of them, or for the server to answer at all.
+/// How long a caller waits for one of them in all, be it that all are taken or that the server is starting.
 const ACQUIRE: Duration = Duration::from_secs(15);
-/// After so long a connection may be dead without our knowing.
+/// How often the server is tried while it is starting, at first and at last.
+const TRIES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
+/// After so long a connection may be dead without our knowing, so it is asked.
 const IDLE: Duration = Duration::from_secs(2);
+/// How long its answer is waited for.
+const ANSWER: Duration = Duration::from_secs(3);
+/// After so long it is not asked any more: something on the way may have forgotten it, and then nobody answers at all.
+const RESTED: Duration = Duration::from_secs(4 * 60);
 /// Rows of one bulk statement: large enough that the round trip does not count, small enough for a flat memory.
 const BULK: usize = 5_000;
 /// How long a transaction that was given up stays open unless its connection is used again: reading ends so, and is nearly always
@@ -58,40 +65,42 @@ struct Idle {
 type Columns = Arc<RwLock<HashMap<(String, String), String>>>;
 
 impl Home {
-    async fn connect(&self) -> Result<PgConnection> {
-        let connecting = async {
-            let mut connection = self.options.connect().await?;
-            // A statement is planned for the tables as they are: a plan kept from when a table was empty reads it from end to end for
-            // every batch of the first sync that fills it.
-            connection.execute("SET plan_cache_mode = force_custom_plan").await?;
-            Ok(connection)
-        };
-        match timeout(ACQUIRE, connecting).await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(sqlx::Error::Io(io))) => {
-                let server = format!("{}:{}", self.options.get_host(), self.options.get_port());
-                Err(StoreError::Unavailable(format!("the server {server} cannot be reached: {io}. Check address and network.")))
+    async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = self.options.connect().await?;
+        // A statement is planned for the tables as they are: a plan kept from when a table was empty reads it from end to end for every
+        // batch of the first sync that fills it.
+        connection.execute("SET plan_cache_mode = force_custom_plan").await?;
+        Ok(connection)
+    }
+
+    /// The same, and waits while the server is starting or has no room.
+    async fn connect_patiently(&self) -> Result<PgConnection> {
+        let [mut pause, longest] = TRIES;
+        loop {
+            match self.connect().await {
+                Err(error) if is_passing(&error) => tokio::time::sleep(pause).await,
+                other => return other.map_err(fault),
             }
-            Ok(Err(error)) => Err(fault(error)),
-            Err(_) => {
-                Err(StoreError::Unavailable("the server did not answer within 15 seconds. Check address and network.".into()))
-            }
+            pause = longest.min(pause * 2);
         }
     }
 
     async fn acquire(self: &Arc<Self>) -> Result<Held> {
-        let permit = timeout(ACQUIRE, self.permits.clone().acquire_owned()).await.map_err(|_| {
-            StoreError::Unavailable("no connection became free within 15 seconds. Check that the server answers.".into())
-        })?;
+        let late = "no connection became free within 15 seconds. Check that the server answers.";
+        timeout(ACQUIRE, self.next()).await.unwrap_or_else(|_| Err(StoreError::Unavailable(late.into())))
+    }
+
+    async fn next(self: &Arc<Self>) -> Result<Held> {
+        let permit = self.permits.clone().acquire_owned().await;
         let permit = permit.map_err(|_| StoreError::Unavailable("it is being closed.".into()))?;
         let connection = loop {
-            let Some(idle) = self.take(|_| true) else { break self.connect().await? };
+            let Some(idle) = self.take(|_| true) else { break self.connect_patiently().await? };
             // One that does not answer is dropped, and the next one is asked.
             if let Some(connection) = idle.ready().await {
                 break connection;
             }
         };
-        Ok(Held { connection: Some(connection), open: false, sound: true, home: self.clone(), _permit: permit })
+        Ok(Held { connection: Some(connection), open: false, state: State::Sound, home: self.clone(), permit: Some(permit) })
     }
 
     /// Takes out the connection that was used last, of those that fulfil a condition.
@@ -101,9 +110,9 @@ impl Home {
     }
 
     fn put(&self, connection: PgConnection, open: bool) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.permits.is_closed() {
-            let idle = Idle { connection, since: Instant::now(), open };
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(idle);
+            idle.push(Idle { connection, since: Instant::now(), open });
         }
     }
 
@@ -122,16 +131,20 @@ impl Home {
 impl Idle {
     /// The connection, without a transaction; none when it is dead.
     async fn ready(mut self) -> Option<PgConnection> {
-        let asking = async {
-            match (self.open, self.since.elapsed() > IDLE) {
-                (true, _) => self.connection.execute("ROLLBACK").await.map(|_| ()),
-                (false, true) => self.connection.ping().await,
-                (false, false) => Ok(()),
-            }
-        };
-        timeout(ACQUIRE, asking).await.ok()?.ok()?;
+        let rested = self.since.elapsed();
+        if rested > RESTED {
+            return None;
+        }
+        if self.open || rested > IDLE {
+            timeout(ANSWER, end(&mut self.connection, self.open)).await.ok()?.ok()?;
+        }
         Some(self.connection)
     }
+}
+
+/// Ends what a connection is in the middle of: the rest of an answer, and its transaction if one is open.
+async fn end(connection: &mut PgConnection, open: bool) -> Result<(), sqlx::Error> {
+    if open { connection.execute("ROLLBACK").await.map(|_| ()) } else { connection.ping().await }
 }
 
 /// A connection while it is used.
@@ -139,10 +152,18 @@ struct Held {
     connection: Option<PgConnection>,
     /// A transaction is open.
     open: bool,
-    /// It has answered everything that it was asked.
-    sound: bool,
+    state: State,
     home: Arc<Home>,
-    _permit: OwnedSemaphorePermit,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+enum State {
+    /// It has answered everything that it was asked.
+    Sound,
+    /// An answer is on its way. Whoever stops waiting for it leaves it so.
+    Asked,
+    /// It cannot be used any more.
+    Broken,
 }
 
 impl Held {
@@ -152,10 +173,9 @@ impl Held {
         F: Future<Output = Result<T, sqlx::Error>>,
     {
         let connection = self.connection.as_mut().ok_or_else(|| StoreError::Unavailable("the connection was lost.".into()))?;
-        // Whoever stops waiting leaves an answer on the way that is another question's.
-        self.sound = false;
+        self.state = State::Asked;
         let answer = what(connection).await;
-        self.sound = matches!(&answer, Ok(_) | Err(sqlx::Error::Database(_) | sqlx::Error::RowNotFound));
+        self.state = if answer.as_ref().err().is_some_and(breaks) { State::Broken } else { State::Sound };
         answer.map_err(fault)
     }
 
@@ -167,14 +187,48 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let (Some(connection), true) = (self.connection.take(), self.sound) {
-            self.home.put(connection, self.open);
-            if self.open
-                && let Ok(runtime) = tokio::runtime::Handle::try_current()
-            {
-                runtime.spawn(self.home.clone().end_open());
+        let (Some(mut connection), home, open) = (self.connection.take(), self.home.clone(), self.open) else { return };
+        let runtime = tokio::runtime::Handle::try_current();
+        match (&self.state, runtime) {
+            (State::Sound, runtime) => {
+                home.put(connection, open);
+                if let (true, Ok(runtime)) = (open, runtime) {
+                    runtime.spawn(home.end_open());
+                }
             }
+            (State::Asked, Ok(runtime)) => {
+                // The server goes on with it, so nobody else gets a connection in its place before it has ended.
+                let permit = self.permit.take();
+                runtime.spawn(async move {
+                    if end(&mut connection, open).await.is_ok() {
+                        home.put(connection, false);
+                    }
+                    drop(permit);
+                });
+            }
+            (State::Asked | State::Broken, _) => {}
         }
+    }
+}
+
+/// Whether an error leaves the connection it came by unusable.
+fn breaks(error: &sqlx::Error) -> bool {
+    match error {
+        // Class 57P: the server ends the connection after saying so.
+        sqlx::Error::Database(d) => d.code().is_some_and(|code| code.starts_with("57P")),
+        sqlx::Error::RowNotFound => false,
+        _ => true,
+    }
+}
+
+/// Whether a connection may succeed soon: the server is not there yet, is starting, or has no room just now.
+fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(io) => {
+            matches!(io.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
+        }
+        sqlx::Error::Database(d) => d.code().is_some_and(|code| matches!(code.as_ref(), "57P03" | "53300")),
+        _ => false,
     }
 }
 
@@ -185,7 +239,20 @@ impl Pool {
             .map_err(|_| StoreError::Address("it cannot be read as a PostgreSQL address.".into()))?
             .application_name("rollcall");
         let home = Home { options, idle: Mutex::default(), permits: Arc::new(Semaphore::new(CONNECTIONS)) };
-        let connection = home.connect().await?;
+        // Whoever opens a database wants to know at once what is wrong.
+        let connection = match timeout(ACQUIRE, home.connect()).await {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(sqlx::Error::Io(io))) => {
+                let server = format!("{}:{}", home.options.get_host(), home.options.get_port());
+                let why = format!("the server {server} cannot be reached: {io}. Check address and network.");
+                return Err(StoreError::Unavailable(why));
+            }
+            Ok(Err(error)) => return Err(fault(error)),
+            Err(_) => {
+                let why = "the server did not answer within 15 seconds. Check address and network.";
+                return Err(StoreError::Unavailable(why.into()));
+            }
+        };
         home.put(connection, false);
         Ok(Self { home: Arc::new(home), columns: Arc::default() })
     }
@@ -220,6 +287,7 @@ impl Pool {
         query(&mut held, sql, params).await
     }
 
+    /// Connections in use end when whoever has them is done.
     pub async fn close(&self) {
         self.home.permits.close();
         while let Some(idle) = self.home.take(|_| true) {

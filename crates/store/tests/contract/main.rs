@@ -2,6 +2,7 @@
 
 mod access;
 mod applying;
+mod connections;
 mod holding;
 mod leases;
 mod mirror;
