@@ -6,6 +6,7 @@
 //! - every integer is a BIGINT, a boolean is 0 or 1, a time is milliseconds since 1970, JSON is text, a hash is bytes;
 //! - sums are cast (`CAST(SUM(x) AS BIGINT)`), because PostgreSQL makes them numeric.
 
+mod connections;
 mod postgres;
 mod sqlite;
 mod value;
