@@ -30,7 +30,7 @@ pub struct BatchOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Care {
     /// Nothing is kept of the whole transaction, which is to be made again with [`Care::Singly`]. Nearly always no row is refused, and
-    /// then this is a fifth faster: SQLite need not remember what every page was like before the batch.
+    /// then this takes a sixth less time: SQLite need not remember what every page was like before the batch.
     Together,
     /// They are written, and the row fails alone.
     Singly,

@@ -302,6 +302,11 @@ pub(super) fn fault(e: sqlx::Error) -> StoreError {
                 "28P01" | "28000" => {
                     StoreError::Unavailable("the user name or password was refused. Check the database address.".into())
                 }
+                // Class 57P: an operator's doing.
+                s if s.starts_with("57P") => StoreError::Unavailable(format!(
+                    "the server is being stopped or restarted ({}). Nothing is half done: try again once it runs.",
+                    d.message()
+                )),
                 "3D000" => StoreError::Unavailable("the database does not exist. Create it, or check its name.".into()),
                 _ => StoreError::Unavailable(format!("{} (PostgreSQL error {state}).", d.message())),
             }
