@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 macro_rules! key {
     ($(#[$doc:meta])* $name:ident) => {
@@ -28,19 +29,17 @@ key!(/** One run of one tenant. */ RunId);
 
 /// What a directory calls one of its objects: text, with GUIDs in lower case and everything else as given (rulings 20 and 99).
 ///
-/// Order is the byte order of that text, which is what "lowest object id" means everywhere.
+/// Order is the byte order of that text, which is what "lowest object id" means everywhere. A clone is the same text, not a copy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct SourceId(String);
+pub struct SourceId(Arc<str>);
 
 impl SourceId {
     /// Takes an id as received; a GUID in any case becomes lower case.
-    pub fn new(raw: impl Into<String>) -> Self {
-        let mut raw = raw.into();
-        if is_guid(&raw) {
-            raw.make_ascii_lowercase();
-        }
-        Self(raw)
+    pub fn new(raw: impl AsRef<str>) -> Self {
+        let raw = raw.as_ref();
+        let is_lower = !raw.bytes().any(|b| b.is_ascii_uppercase());
+        Self(if is_lower || !is_guid(raw) { raw.into() } else { raw.to_ascii_lowercase().into() })
     }
 
     /// The id's text.
@@ -79,10 +78,23 @@ pub fn is_guid(text: &str) -> bool {
         })
 }
 
-/// A rule's id inside its policy: text chosen by its author, compared as bytes (ruling 19).
+/// A rule's id inside its policy: text chosen by its author, compared as bytes (ruling 19). A clone is the same text, not a copy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct RuleId(pub String);
+pub struct RuleId(Arc<str>);
+
+impl RuleId {
+    /// Takes an id as its author wrote it.
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The id's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl fmt::Display for RuleId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

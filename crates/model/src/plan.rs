@@ -231,7 +231,8 @@ pub struct Decision {
     pub source_id: SourceId,
     /// Where they stand.
     pub standing: Standing,
-    /// Why, when there is no change to carry it: excluded, unchanged, in review.
+    /// Why, when there is no change to carry it: unchanged, in review. Why scope and rules put the user there comes before it, and is
+    /// told by the planner when somebody asks.
     pub reasons: Vec<Reason>,
     /// The changes: none, one, or one per record of the user.
     pub changes: Vec<Change>,

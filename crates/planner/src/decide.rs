@@ -186,7 +186,7 @@ impl Planner {
                 GroupRef::Id(id) => id.to_string(),
                 GroupRef::Name(name) => name.clone(),
             };
-            let rule = RuleId(format!("role_mappings/{}", mapping.id));
+            let rule = RuleId::new(format!("role_mappings/{}", mapping.id));
             named.push(NamedGroup { rule, reference, groups: groups.to_vec() });
         }
         named
@@ -363,7 +363,6 @@ impl Planner {
     /// A decision for a user for whom the policy cannot be computed: nothing is done, and that is said (ruling 38).
     pub(crate) fn left_as_is(user: &UserFacts, fault: &Fault) -> Decision {
         let mut decision = Decision::plain(user, Standing { outcome: Outcome::Failed, excluded_by: None, rule: None });
-        decision.reasons.push(Reason::Unevaluable { detail: fault.detail.clone() });
         decision.reports.push(Report {
             user: user.key,
             source_id: user.id.clone(),
@@ -409,9 +408,19 @@ impl Planner {
         }
     }
 
-    /// The reasons of scope and rule.
-    pub(crate) fn explain(&self, selection: &Selection<'_>) -> Vec<Reason> {
+    /// Why scope and rules put a user where they are: what comes before the reasons of their decision. Nothing is said of who is gone.
+    #[must_use]
+    pub fn standing_of(&self, user: &UserFacts) -> Vec<Reason> {
+        self.why(user, &self.select(user))
+    }
+
+    /// The same of who was looked at already. Nearly everybody is unchanged, and of them nobody asks.
+    pub(crate) fn why(&self, user: &UserFacts, selection: &Selection<'_>) -> Vec<Reason> {
+        // Room for what is said of a record.
         let mut reasons = Vec::with_capacity(4);
+        if is_gone(user) {
+            return reasons;
+        }
         match selection {
             Selection::Excluded(by) if by == NO_RULE => reasons.push(Reason::NoRule),
             Selection::Excluded(by) => reasons.push(Reason::OutOfScope { by: by.clone().into_owned() }),

@@ -171,6 +171,6 @@ fn stand(selection: &Selection<'_>) -> Stand {
     match selection {
         Selection::Excluded(by) => Stand::Out(by.clone().into_owned()),
         Selection::Fault(_) => Stand::Out("error".to_owned()),
-        Selection::Rule(won) => Stand::Rule(won.compiled.rule.id.0.clone()),
+        Selection::Rule(won) => Stand::Rule(won.compiled.rule.id.to_string()),
     }
 }

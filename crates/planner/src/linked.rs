@@ -28,7 +28,8 @@ struct Of<'a> {
     user: &'a UserFacts,
     /// The winning rule, for users who are in the directory.
     won: Option<&'a Won<'a>>,
-    /// How many of the decision's reasons are those of scope and rule, which come before what is said of records.
+    selection: &'a Selection<'a>,
+    /// How many of the decision's reasons are not about one record, and so belong to each of its changes.
     said: usize,
     enabled: bool,
     /// A review item stands in the way of everything but removals.
@@ -58,7 +59,6 @@ impl Planner {
             Selection::Fault(fault) => return Self::left_as_is(user, fault),
         };
         decision.standing.rule = won.map(|w| w.compiled.rule.id.clone());
-        decision.reasons = if gone { Vec::new() } else { self.explain(selection) };
 
         let given = |l: &Linked| {
             let standing = self.given(user, won, l, answers, claims);
@@ -119,7 +119,7 @@ impl Planner {
         }
         let blocked = blocked || decision.review.is_some();
         let said = decision.reasons.len();
-        let of = Of { user, won, said, enabled, blocked };
+        let of = Of { user, won, selection, said, enabled, blocked };
         for (linked, (standing, causes, effect)) in live(user).zip(given).filter(|(l, _)| !is(l, course.archive)) {
             let (causes, effect) = self.unwanted(is(linked, course.beside), enabled, linked, causes, effect);
             self.record(&of, linked, standing, &causes, effect, answers, claims, &mut decision);
@@ -134,7 +134,8 @@ impl Planner {
                 self.archive(user, won, &Leaving::linked(linked), answers, claims, &mut decision);
             }
             for change in &mut decision.changes[at..] {
-                change.reasons.splice(0..0, decision.reasons[..said].iter().cloned());
+                let before = self.why(user, selection).into_iter().chain(decision.reasons[..said].iter().cloned());
+                change.reasons.splice(0..0, before);
             }
         }
         if decision.review.is_some() && !gone && decision.standing.outcome == Outcome::Synced {
@@ -494,7 +495,8 @@ impl Planner {
         }
         Self::readdress(user, person, &draft, claims);
         effects.rekey = Self::rekeys(&draft);
-        let mut reasons = decision.reasons[..of.said].to_vec();
+        let mut reasons = self.why(user, of.selection);
+        reasons.extend_from_slice(&decision.reasons[..of.said]);
         reasons.append(&mut draft.reasons);
         decision.changes.push(Change {
             verb,

@@ -83,7 +83,6 @@ impl Planner {
             claims.defer(user.key, &user.id);
             return decision;
         }
-        decision.reasons = self.explain(selection);
         let won = match selection {
             Selection::Rule(won) => won,
             Selection::Excluded(by) => {
@@ -134,7 +133,7 @@ impl Planner {
             self.commit(user, won, *writing, answers, claims, &mut decision);
         }
         for change in &mut decision.changes {
-            let mut reasons = decision.reasons.clone();
+            let mut reasons = self.why(user, selection);
             reasons.append(&mut change.reasons);
             change.reasons = reasons;
         }

@@ -14,7 +14,7 @@ use model::facts::{Choice, Resolution};
 use model::plan::ReviewItem;
 use model::reason::ReviewWhy;
 use model::records::Person;
-use model::{Kind, PersonId, RuleId, RunId, SourceId, TenantKey, UserKey};
+use model::{Kind, PersonId, RunId, SourceId, TenantKey, UserKey};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
@@ -156,7 +156,7 @@ fn review(row: &Row) -> Result<Review> {
             user: row.get(2)?,
             source_id,
             why: why(row.str(5)?)?,
-            rule: row.get::<Option<String>>(6)?.map(RuleId),
+            rule: row.get(6)?,
             kind: kind(row.str(7)?)?,
             candidates: row.json(8)?,
             evidence: row.json(9)?,

@@ -101,7 +101,9 @@ impl World {
                 return Ok(Answered::AskedAnew(Box::new(item.clone())));
             }
             let reports = stuck.reports.iter().map(|r| r.detail.clone());
-            let why: Vec<String> = stuck.reasons.iter().map(|reason| self.told(reason)).chain(reports).collect();
+            let selected = planner.standing_of(&facts);
+            let reasons = selected.iter().chain(&stuck.reasons).map(|reason| self.told(reason));
+            let why: Vec<String> = reasons.chain(reports).collect();
             return Err(format!("{} cannot be resolved like this: {}", one.user, why.join(" ")));
         }
         let planned = self.gather(decisions);

@@ -22,7 +22,7 @@ pub(super) fn roles(node: &Node, faults: &mut Faults) -> Option<Vec<RoleMapping>
     for item in items {
         let Some(mapping) = role(item, faults) else { continue };
         if let Some(line) = places.insert(mapping.id.clone(), item.at.line) {
-            let id = &mapping.id.0;
+            let id = mapping.id.as_str();
             faults.add(&item.at, format!("the role mapping {id:?} stands twice, first at line {line}; give each its own id"));
         }
         read.push(mapping);
@@ -33,7 +33,7 @@ pub(super) fn roles(node: &Node, faults: &mut Faults) -> Option<Vec<RoleMapping>
 fn role(node: &Node, faults: &mut Faults) -> Option<RoleMapping> {
     let what = "a role mapping";
     let node = ROLE.check(node, faults)?;
-    let id = required(node, "id", what, faults).and_then(|n| reference(n, "the id of a role mapping", faults)).map(RuleId);
+    let id = required(node, "id", what, faults).and_then(|n| reference(n, "the id of a role mapping", faults)).map(RuleId::new);
     let order = required(node, "order", what, faults)
         .and_then(|n| whole(n, "the order of a role mapping", i32::MIN.into()..=i32::MAX.into(), faults))
         .and_then(|n| i32::try_from(n).ok());

@@ -32,11 +32,14 @@ pub(super) fn read(node: &Node, faults: &mut Faults) -> Option<Vec<Rule>> {
         // The id alone is read first, so that a rule with another fault still counts as a duplicate.
         let id =
             RULE.check(item, faults).and_then(|n| required(n, "id", "a rule", faults)).and_then(|n| id(n, "a rule's id", faults));
-        let id = id.map(|id| RuleId(id.as_str().to_owned()));
+        let id = id.map(|id| RuleId::new(id.as_str().to_owned()));
         if let Some(id) = &id
             && let Some(line) = places.insert(id.clone(), item.at.line)
         {
-            faults.add(&item.at, format!("the rule id {:?} stands twice, first at line {line}; give each rule its own", id.0));
+            faults.add(
+                &item.at,
+                format!("the rule id {:?} stands twice, first at line {line}; give each rule its own", id.as_str()),
+            );
         }
         rules.extend(rule(item, id, faults));
     }
@@ -45,7 +48,7 @@ pub(super) fn read(node: &Node, faults: &mut Faults) -> Option<Vec<Rule>> {
 
 fn rule(node: &Node, id: Option<RuleId>, faults: &mut Faults) -> Option<Rule> {
     map(node, "a rule", faults)?;
-    let what = id.as_ref().map_or("a rule".to_owned(), |id| format!("rule {:?}", id.0));
+    let what = id.as_ref().map_or("a rule".to_owned(), |id| format!("rule {:?}", id.as_str()));
     let name = node.get("name").map(|n| text(n, &format!("the name of {what}"), faults));
     let order = required(node, "order", &what, faults)
         .and_then(|n| whole(n, &format!("the order of {what}"), i32::MIN.into()..=i32::MAX.into(), faults))
@@ -64,7 +67,7 @@ fn rule(node: &Node, id: Option<RuleId>, faults: &mut Faults) -> Option<Rule> {
     };
     let then = required(node, "then", &what, faults).and_then(|n| self::then(n, &what, faults));
     let id = id?;
-    let name = name.unwrap_or_else(|| Some(id.0.clone()));
+    let name = name.unwrap_or_else(|| Some(id.to_string()));
     Some(Rule { name: name?, order: order?, enabled: enabled?, created, when: when?, then: then?, id })
 }
 

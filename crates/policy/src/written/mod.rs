@@ -217,7 +217,7 @@ fn created(nanoseconds: Option<i128>) -> Tree {
 
 fn role_mapping(mapping: &RoleMapping) -> Tree {
     map([
-        ("id", leaf(mapping.id.0.as_str())),
+        ("id", leaf(mapping.id.as_str())),
         ("order", leaf(mapping.order)),
         ("created", created(mapping.created)),
         group(&mapping.group),
@@ -234,7 +234,7 @@ fn cab_mapping(mapping: &CabMapping) -> Tree {
 /// Always with `created`, null when it is not known (ruling 19).
 fn rule(rule: &Rule) -> Tree {
     map([
-        ("id", leaf(rule.id.0.as_str())),
+        ("id", leaf(rule.id.as_str())),
         ("name", leaf(rule.name.as_str())),
         ("order", leaf(rule.order)),
         ("enabled", leaf(rule.enabled)),

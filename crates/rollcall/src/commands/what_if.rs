@@ -44,7 +44,7 @@ fn print(report: &WhatIf) {
         counted.removals
     );
     for group in &counted.groups {
-        let rule = group.group.rule.as_ref().map(|r| format!(" by rule {}", r.0)).unwrap_or_default();
+        let rule = group.group.rule.as_ref().map(|r| format!(" by rule {r}")).unwrap_or_default();
         let fields: Vec<&str> = group.group.fields.iter().map(model::Field::as_str).collect();
         say!(
             "{:>8}  {} {}{}: {}",

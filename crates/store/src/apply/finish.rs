@@ -11,7 +11,7 @@ use crate::records::people;
 use crate::values;
 use model::plan::LinkState;
 use model::reason::Cause;
-use model::{Field, PersonId, UserKey};
+use model::{Field, PersonId, RuleId, UserKey};
 use std::collections::HashMap;
 
 const BOOKED: &[&str] =
@@ -57,7 +57,7 @@ async fn book(tx: &mut Tx, place: Place, limit: i64) -> Result<bool> {
             (*person).into(),
             state.applied_hash.into(),
             state.policy_digest.as_deref().and_then(|d| digests.id(d)).into(),
-            state.rule.as_ref().map(|r| r.0.as_str()).into(),
+            state.rule.as_ref().map(RuleId::as_str).into(),
             Value::json(&state.decided)?,
             out.map(|o| o.by_sync).into(),
             out.and_then(|o| o.cause).map(Cause::as_str).into(),

@@ -127,7 +127,7 @@ pub(super) async fn pending(tx: &mut Tx, run: RunId, after: i64, limit: i64) -> 
             record: row.get(2)?,
             record_version: row.get(3)?,
             kind: kind(row.get(4)?)?,
-            rule: row.get::<Option<String>>(5)?.map(RuleId),
+            rule: row.get(5)?,
             removal: row.get(6)?,
             returns: row.get(7)?,
             sets_username: row.get(8)?,

@@ -11,7 +11,7 @@ use crate::records::people::{self, NewRow, Remote};
 use crate::values;
 use model::reason::Reason;
 use model::records::Person;
-use model::{PersonId, Status};
+use model::{PersonId, RuleId, Status};
 
 #[derive(Debug, Default)]
 pub(super) struct Written {
@@ -188,7 +188,7 @@ pub(super) async fn hold_back(tx: &mut Tx, lease: &Lease, place: Place, held_bac
             one.row.user.into(),
             "open".into(),
             "username_taken".into(),
-            one.row.rule.as_ref().map(|r| r.0.as_str()).into(),
+            one.row.rule.as_ref().map(RuleId::as_str).into(),
             one.row.kind.as_str().into(),
             Value::json(&candidates)?,
             Value::json(&evidence)?,

@@ -2,7 +2,7 @@
 
 use crate::error::{Result, StoreError};
 use model::attributes::Hash;
-use model::{ClientId, GroupKey, PersonId, RunId, SiteId, SourceId, TenantKey, UserKey};
+use model::{ClientId, GroupKey, PersonId, RuleId, RunId, SiteId, SourceId, TenantKey, UserKey};
 use serde::de::DeserializeOwned;
 
 /// A value of a column or parameter.
@@ -201,7 +201,12 @@ impl FromValue for String {
 }
 impl FromValue for SourceId {
     fn from_value(value: &Value) -> Option<Self> {
-        String::from_value(value).map(SourceId::new)
+        if let Value::Text(s) = value { Some(SourceId::new(s)) } else { None }
+    }
+}
+impl FromValue for RuleId {
+    fn from_value(value: &Value) -> Option<Self> {
+        if let Value::Text(s) = value { Some(RuleId::new(s.as_str())) } else { None }
     }
 }
 impl FromValue for Vec<u8> {

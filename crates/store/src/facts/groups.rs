@@ -94,8 +94,7 @@ impl Store {
     /// [`crate::StoreError::Unavailable`].
     pub async fn rule_groups(&self, tenant: TenantKey) -> Result<Vec<RuleGroup>> {
         let sql = "SELECT rule, named, group_id, peopled FROM rule_groups WHERE tenant_id = $1 ORDER BY rule, named, group_id";
-        let read =
-            |row: &Row| Ok(RuleGroup { rule: RuleId(row.get(0)?), named: row.get(1)?, group: row.get(2)?, peopled: row.get(3)? });
+        let read = |row: &Row| Ok(RuleGroup { rule: row.get(0)?, named: row.get(1)?, group: row.get(2)?, peopled: row.get(3)? });
         self.db.query(sql, values![tenant]).await?.iter().map(read).collect()
     }
 
@@ -109,7 +108,7 @@ impl Store {
         }
         let mut tx = self.begin_fenced(lease).await?;
         tx.execute("DELETE FROM rule_groups WHERE tenant_id = $1", values![lease.tenant]).await?;
-        let row = |g: &RuleGroup| values![lease.tenant, &g.rule.0, &g.named, g.group, g.peopled];
+        let row = |g: &RuleGroup| values![lease.tenant, g.rule.as_str(), &g.named, g.group, g.peopled];
         let columns = &["tenant_id", "rule", "named", "group_id", "peopled"];
         tx.insert_many("rule_groups", columns, groups.iter().map(row).collect(), OnConflict::Skip).await?;
         tx.commit().await

@@ -9,7 +9,7 @@ use crate::records::links::Digests;
 use crate::writing::{MANY, MIRROR, RECORDS};
 use crate::{Store, Writing, values};
 use model::plan::{Change, Decision, Outcome, Report, ReviewItem};
-use model::{Field, RunId, UserKey};
+use model::{Field, RuleId, RunId, UserKey};
 use std::collections::{HashMap, HashSet};
 
 /// Which pass of planning decisions belong to.
@@ -226,7 +226,7 @@ async fn standings(tx: &mut Tx, lease: &Lease, digest: &str, decisions: &[Decisi
     let mut rows = Vec::new();
     for decision in decisions {
         let standing = &decision.standing;
-        let rule = standing.rule.as_ref().map(|r| r.0.as_str());
+        let rule = standing.rule.as_ref().map(RuleId::as_str);
         let same = known.get(&decision.user.0).is_some_and(|(outcome, excluded_by, known_rule)| {
             outcome == standing.outcome.as_str() && *excluded_by == standing.excluded_by && known_rule.as_deref() == rule
         });
@@ -300,7 +300,7 @@ pub(crate) fn review_row(lease: &Lease, item: &ReviewItem, now: i64) -> Result<V
         item.user.into(),
         "open".into(),
         item.why.as_str().into(),
-        item.rule.as_ref().map(|r| r.0.as_str()).into(),
+        item.rule.as_ref().map(RuleId::as_str).into(),
         item.kind.as_str().into(),
         Value::json(&item.candidates)?,
         Value::json(&item.evidence)?,
@@ -331,7 +331,7 @@ pub(super) fn change_row(id: i64, change: &Change) -> Result<Vec<Value>> {
         change.record_version.into(),
         change.verb.as_str().into(),
         kind_code(change.kind).into(),
-        change.rule.as_ref().map(|r| r.0.as_str()).into(),
+        change.rule.as_ref().map(RuleId::as_str).into(),
         change.effects.removal.into(),
         change.effects.returns.into(),
         change.effects.rekey.into(),

@@ -6,7 +6,7 @@ use crate::error::{Result, StoreError};
 use crate::records::kind;
 use crate::{Store, values};
 use model::plan::{Change, Effects, Report, Verb};
-use model::{Field, PersonId, RuleId, RunId, UserKey, text};
+use model::{Field, PersonId, RunId, UserKey, text};
 
 /// A change of a plan with what became of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,7 +74,7 @@ pub(super) fn read(row: &Row) -> Result<PlanRow> {
         source_id: row.get::<Option<_>>(2)?.unwrap_or_else(|| "".into()),
         record,
         record_version: row.get(4)?,
-        rule: row.get::<Option<String>>(7)?.map(RuleId),
+        rule: row.get(7)?,
         before: row.json(13)?,
         set: row.json(14)?,
         reasons: row.json(15)?,

@@ -66,7 +66,7 @@ impl Store {
         let (from, to) = stretch(run);
         let sql = "SELECT l.rule, COUNT(*) FROM changes c JOIN links l ON l.person_id = c.person_id
              WHERE c.id > $1 AND c.id <= $2 AND c.removal = 1 AND l.rule IS NOT NULL GROUP BY l.rule";
-        self.db.query(sql, values![from, to]).await?.iter().map(|row| Ok((RuleId(row.get(0)?), row.get(1)?))).collect()
+        self.db.query(sql, values![from, to]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
     }
 }
 

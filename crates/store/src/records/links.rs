@@ -51,7 +51,7 @@ pub(crate) fn read(row: &Row, at: usize, tenant: TenantKey, source_id: SourceId)
         person: row.get(at)?,
         applied_hash: row.get(at + 2)?,
         policy_digest: row.get(at + 3)?,
-        rule: row.get::<Option<String>>(at + 4)?.map(RuleId),
+        rule: row.get(at + 4)?,
         decided: row.json(at + 5)?,
         deactivated_by: match by_sync {
             Some(by_sync) => Some(Deactivated { by_sync, cause: cause.as_deref().map(read_cause).transpose()? }),
@@ -88,7 +88,7 @@ pub(crate) fn row(
         if live { 0 } else { person.0 }.into(),
         state.applied_hash.into(),
         state.policy_digest.as_ref().and_then(|d| digests.0.get(d)).copied().into(),
-        state.rule.as_ref().map(|r| r.0.as_str()).into(),
+        state.rule.as_ref().map(RuleId::as_str).into(),
         Value::json(&state.decided)?,
         out.map(|o| o.by_sync).into(),
         out.and_then(|o| o.cause).map(Cause::as_str).into(),

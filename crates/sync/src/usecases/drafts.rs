@@ -169,7 +169,7 @@ impl Engine {
         }
         let change = PolicyEdit { rules: Some(rules), ..PolicyEdit::default() };
         let draft = self.draft_policy(scope, text, &change).await?;
-        let id = RuleId(rule["id"].as_str().unwrap_or_default().to_owned());
+        let id = RuleId::new(rule["id"].as_str().unwrap_or_default().to_owned());
         let stored = self.store().tenant(tenant).await?;
         let facts = tenant_facts(self, &stored, &draft.loaded, RunKind::Delta).await?;
         let unread = Unread::of(self.store(), tenant, &draft.loaded.policy).await?;

@@ -153,7 +153,7 @@ impl From<OtherwiseView> for ExplainedOtherwise {
             sentence: view.sentence,
             outcome: view.detail.outcome.as_str(),
             excluded_by: view.detail.excluded_by,
-            rule: view.detail.rule.map(|r| r.0),
+            rule: view.detail.rule.map(|r| r.to_string()),
         }
     }
 }

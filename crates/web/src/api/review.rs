@@ -141,7 +141,7 @@ impl From<ReviewView> for ReviewItem {
             user: r.user.0,
             user_name: r.user_name.unwrap_or_else(|| r.source_id.as_str().to_owned()),
             user_id: r.source_id.as_str().to_owned(),
-            rule: r.rule.map(|r| r.0),
+            rule: r.rule.map(|r| r.to_string()),
             kind: r.kind.as_str(),
             candidates: r.candidates.into_iter().map(candidate).collect(),
             evidence: r.reasons.iter().map(Sentence::from).collect(),

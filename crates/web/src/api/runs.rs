@@ -283,7 +283,7 @@ impl From<PlanRow> for Change {
             user_id: row.change.source_id.as_str().to_owned(),
             user_name: row.user_name,
             record: row.record.map(|r| r.0),
-            rule: row.change.rule.map(|r| r.0),
+            rule: row.change.rule.map(|r| r.to_string()),
             reasons: row.change.reasons.iter().map(Sentence::from).collect(),
             before: map(row.change.before),
             set: map(row.change.set),

@@ -157,7 +157,7 @@ async fn link_card(
         tenant: tenant.name,
         tenant_href: format!("/tenants/{}", link.tenant),
         mark: Mark::presence(user.presence),
-        rule: link.rule.as_ref().map(|r| r.0.clone()),
+        rule: link.rule.as_ref().map(ToString::to_string),
         stages,
         otherwise,
         next,

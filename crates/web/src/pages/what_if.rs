@@ -84,7 +84,7 @@ pub async fn view(state: &AppState, report: WhatIf) -> Result<WhatIfView, ApiErr
         count: thousands(g.count),
         verb: Mark::verb(g.group.verb),
         kind: g.group.kind.as_str(),
-        rule: g.group.rule.map(|r| r.0).unwrap_or_default(),
+        rule: g.group.rule.map(|r| r.to_string()).unwrap_or_default(),
         fields: g.group.fields.iter().map(|f| label(f.as_str())).collect::<Vec<_>>().join(", "),
     });
     let samples = counted.samples.into_iter().take(ROWS).map(|s| PlanRow {

@@ -185,7 +185,7 @@ impl Engine {
             presence: row.presence.as_str().to_owned(),
             outcome: decision.standing.outcome,
             excluded_by: decision.standing.excluded_by.clone(),
-            rule: decision.standing.rule.as_ref().map(|r| r.0.clone()),
+            rule: decision.standing.rule.as_ref().map(ToString::to_string),
             policy_digest: case.loaded.digest.clone(),
             policy_version: case.version,
             stages,
@@ -284,8 +284,9 @@ impl Engine {
 
     async fn stages(&self, case: &Case) -> Result<Vec<StageView>> {
         let (user, decision) = (&case.user, &case.decision);
-        let mut reasons: Vec<Reason> = decision.reasons.clone();
-        let more = decision.changes.iter().flat_map(|c| &c.reasons).chain(decision.review.iter().flat_map(|r| &r.evidence));
+        let mut reasons = case.planner.standing_of(user);
+        let of_changes = decision.changes.iter().flat_map(|c| &c.reasons);
+        let more = decision.reasons.iter().chain(of_changes).chain(decision.review.iter().flat_map(|r| &r.evidence));
         for reason in more {
             if !reasons.contains(reason) {
                 reasons.push(reason.clone());
