@@ -217,7 +217,7 @@ mod tests {
             conditions: vec![Condition::InGroup { group: "Portal".into() }],
             outcome: Outcome::Synced,
             excluded_by: None,
-            rule: Some(RuleId::new("portal".into())),
+            rule: Some(RuleId::new("portal")),
             rule_name: Some("Portal users".into()),
             kinds: vec![Kind::Contact],
             client: Some(ClientId(1)),

@@ -264,7 +264,9 @@ impl Claims {
             if let Some((record, old)) = record {
                 let at = u32::try_from(self.movers.len()).unwrap_or(u32::MAX);
                 self.by_record.insert(record, at);
-                self.movers.push(Mover { user, record, old, wishes: vec![wish.key], level: 0, assumed: 0 });
+                // All of them: whoever is decided again asks for the place among them.
+                let wishes = wishes.iter().map(|wish| wish.key).collect();
+                self.movers.push(Mover { user, record, old, wishes, level, assumed: level });
             }
         }
         level

@@ -157,7 +157,7 @@ fn edges(group: usize, users: usize) -> Vec<Event> {
 }
 
 fn create(user: UserKey, source_id: &SourceId, attributes: &Attributes) -> Decision {
-    let rule = RuleId::new("everyone".into());
+    let rule = RuleId::new("everyone");
     let set: model::Fields = [
         ("first_name", "givenName"),
         ("last_name", "surname"),

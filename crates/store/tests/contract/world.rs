@@ -178,7 +178,7 @@ impl World {
             source_id: id.into(),
             record: record.map(model::PersonId),
             record_version: version,
-            rule: Some(model::RuleId::new("everyone".into())),
+            rule: Some(model::RuleId::new("everyone")),
             before: Fields::new(),
             set,
             reasons: Vec::new(),
@@ -199,7 +199,7 @@ pub fn quiet(user: UserKey, id: &str) -> Decision {
     Decision {
         user,
         source_id: id.into(),
-        standing: Standing { outcome: Outcome::Synced, excluded_by: None, rule: Some(model::RuleId::new("everyone".into())) },
+        standing: Standing { outcome: Outcome::Synced, excluded_by: None, rule: Some(model::RuleId::new("everyone")) },
         reasons: Vec::new(),
         changes: Vec::new(),
         replaces: Vec::new(),
