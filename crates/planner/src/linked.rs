@@ -375,16 +375,18 @@ impl Planner {
             if let Some(cause) = lifecycle::is_back(linked).filter(|_| of.enabled && !inactive && !suppressed) {
                 let (how, on_return) = lifecycle::comeback(lifecycle, person);
                 if on_return == OnReturn::Reactivate || lifecycle::is_answered(user, linked) {
+                    // What is pinned out of use stays so, and gets neither role nor log-in.
+                    let stays = person.status == Status::Inactive && person.pins(&Field::STATUS);
                     back = true;
                     verb = how;
-                    access = true;
+                    access |= !stays;
                     effects.returns = true;
                     draft.reasons.push(Reason::Returned { cause });
                     if person.status == Status::Inactive {
                         draft.put(Some(person), &Field::STATUS, Value::from(Status::Active.as_str()));
                     }
                     // Of two records of one user only the agent has the log-in (ruling 45).
-                    if !person.access && !is_second(won, person.kind) {
+                    if !person.access && !stays && !is_second(won, person.kind) {
                         draft.put(Some(person), &Field::ACCESS, Value::Bool(true));
                     }
                 }

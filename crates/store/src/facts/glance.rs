@@ -1,6 +1,7 @@
 //! A glance at everybody: what scope and rules ask of a user, and which records they have, without the records themselves. A fraction of
 //! the cost of all facts, for looks at whole directories.
 
+use crate::db::Row;
 use crate::error::{Result, StoreError};
 use crate::facts::due;
 use crate::mirror::presence;
@@ -10,7 +11,7 @@ use crate::{Store, values};
 use model::attributes::Hash;
 use model::facts::UserFacts;
 use model::plan::Weights;
-use model::{GroupKey, Kind, RunId, SourceId, TenantKey, UserKey};
+use model::{Attributes, GroupKey, Kind, RunId, SourceId, TenantKey, UserKey};
 use std::collections::{HashMap, HashSet};
 
 /// A user at a glance.
@@ -44,7 +45,7 @@ impl Store {
              WHERE tenant_id = $1 AND source_id > $2 {end} AND presence <> 3 ORDER BY source_id LIMIT $3"
         );
         let (from, to) = (after.map_or("", SourceId::as_str), to.map_or("", SourceId::as_str));
-        let rows = tx.query(&sql, values![tenant, from, limit, to]).await?;
+        let mut rows = tx.query(&sql, values![tenant, from, limit, to]).await?;
         let keys: Vec<i64> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
         let mut groups: HashMap<UserKey, Vec<GroupKey>> = HashMap::new();
         if !relevant.is_empty() && !keys.is_empty() {
@@ -66,14 +67,15 @@ impl Store {
                 links.entry(row.get(0)?).or_default().push(held);
             }
         }
-        let glance = |row: &crate::db::Row| {
+        let glance = |row: &mut Row| {
             let key: UserKey = row.get(0)?;
             let links = links.remove(&key).unwrap_or_default();
+            let attributes = Attributes::from_json(row.take_text(2)?);
             Ok(Glance {
                 user: UserFacts {
                     key,
                     id: row.get(1)?,
-                    attributes: row.json(2).map_err(|e| StoreError::Corrupt(format!("mirror_users row {key}: {e}")))?,
+                    attributes: attributes.map_err(|e| StoreError::Corrupt(format!("mirror_users.attributes of {key}: {e}")))?,
                     change_hash: Hash::of(""),
                     presence: presence(row.get(3)?)?,
                     manager: row.get(4)?,
@@ -87,7 +89,7 @@ impl Store {
                 held: links.into_iter().filter(|(_, live, _)| *live).map(|(kind, _, marked)| (kind, marked)).collect(),
             })
         };
-        rows.iter().map(glance).collect()
+        rows.iter_mut().map(glance).collect()
     }
 
     /// How many users a tenant has, and source ids that cut them into `parts` of about the same size.
