@@ -328,9 +328,12 @@ impl Planner {
             Ok(name) => name,
             Err((item, waits)) => return Part::Review(item, waits),
         };
-        if let (None, Some(plain)) = (&name, former.username.as_deref().filter(|n| !text::trim(n).is_empty())) {
-            // It goes back to the name it had, which somebody may have taken meanwhile: then what the policy says of collisions.
-            let mapped = self.mappings.of(kind).username();
+        let pinned = person.pins(&Field::USERNAME);
+        let returns_as = if pinned { &person.username } else { &former.username };
+        if let (None, Some(plain)) = (&name, returns_as.as_deref().filter(|n| !text::trim(n).is_empty())) {
+            // It goes back to the name it had, which somebody may have taken meanwhile: then what the policy says of collisions. A
+            // pinned one stays what it is, and is no other's.
+            let mapped = self.mappings.of(kind).username().filter(|_| !pinned);
             let mapped = mapped.and_then(|p| username::choices(p, user, standing.rule, self.policy.username_on_collision).ok());
             let mut names = vec![plain.to_owned()];
             names.extend(mapped.into_iter().filter(|c| c.first().is_some_and(|first| first == plain)).flatten().skip(1));
