@@ -231,7 +231,9 @@ impl Ledger {
             let holders = records.holders(&name).filter(|r| !is_own(r) && !is_beside(r));
             self.plan.holders.extend(holders.map(|r| Holder { place, record: r.person.id, name: key }));
         }
+        // A person who has said that somebody is new has said so of their address as well (ruling 13).
         if change.verb == Verb::Create
+            && !records.is_chosen_new(change.user, change.kind)
             && let Some(email) = change.set.get(&Field::EMAIL).and_then(|v| v.as_str()).and_then(AddressKey::of)
         {
             self.plan.emails.push((key(email.as_str()), place));

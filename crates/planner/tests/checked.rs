@@ -248,6 +248,52 @@ fn groups() -> impl Strategy<Value = Value> {
     })
 }
 
+/// What a person does to one record: it may be a new one.
+fn edit() -> impl Strategy<Value = Value> {
+    let plain = |v: &Value| v.as_str().is_some_and(|s| !s.chars().any(char::is_control));
+    let pinned = prop_oneof![
+        Just(json!(false)),
+        Just(json!(true)),
+        Just(json!(["username"])),
+        Just(json!(["status", "email"])),
+        Just(json!(["access", "role", "client"])),
+    ];
+    let names = (prop::option::weighted(0.3, odd()), prop::option::weighted(0.3, address()), prop::option::weighted(0.3, odd()));
+    let state = (
+        prop::option::weighted(0.6, pick(&["active", "inactive", "active", "inactive", "archived"])),
+        prop::option::weighted(0.2, any::<bool>()),
+        prop::option::weighted(0.3, pinned),
+        prop::option::weighted(0.1, any::<bool>()),
+    );
+    (0..7usize, any::<bool>(), names, state).prop_map(
+        move |(record, agent, (username, email, title), (status, access, pinned, root))| {
+            let person = object(vec![
+                ("id", Some(json!(format!("p-{record}")))),
+                ("kind", Some(json!(if agent { "agent" } else { "contact" }))),
+                ("client", (!agent).then(|| json!("c-0"))),
+                ("last_name", Some(json!("Byron"))),
+                ("username", username.filter(plain)),
+                ("email", email.filter(plain)),
+                ("job_title", title.filter(plain)),
+                ("status", status.map(Value::from)),
+                ("access", access.map(Value::from)),
+                ("pinned", pinned),
+                ("root", root.map(Value::from)),
+            ]);
+            json!({ "people": [person] })
+        },
+    )
+}
+
+/// What a person answers; where nothing is asked, or not that, it is refused and nothing happens.
+fn answers() -> impl Strategy<Value = Value> {
+    let one = (0..6usize, pick(&["link", "create", "dismiss", "reopen"]), 0..7usize).prop_map(|(user, action, record)| {
+        let record = (action == "link").then(|| json!(format!("p-{record}")));
+        object(vec![("user", Some(json!(format!("u-{user}")))), ("action", Some(json!(action))), ("record", record)])
+    });
+    prop::collection::vec(one, 1..4).prop_map(Value::from)
+}
+
 /// What happens between two plans.
 fn step(hour: u32) -> impl Strategy<Value = Value> {
     let run = prop_oneof![4 => Just("full"), 2 => Just("delta"), 1 => Just("incomplete")];
@@ -257,28 +303,30 @@ fn step(hour: u32) -> impl Strategy<Value = Value> {
         prop::collection::btree_set(0..6usize, 0..2),
         prop::collection::btree_set(0..6usize, 0..3),
     );
-    let edit = prop::option::weighted(0.3, (0..6usize, any::<bool>(), odd()));
-    (run, told, gone, edit, prop::option::weighted(0.25, policy())).prop_map(move |(run, (users, groups), (deleted, missing, removed), edit, policy)| {
-        let ids = |ids: std::collections::BTreeSet<usize>| ids.into_iter().map(|u| json!(format!("u-{u}"))).collect::<Vec<_>>();
-        let edit = edit.map(|(record, active, title)| {
-            let status = if active { "active" } else { "inactive" };
-            json!({ "people": [{ "id": format!("p-{record}"), "kind": "contact", "client": "c-0", "last_name": "Byron", "status": status, "job_title": title }] })
-        });
-        let edit = edit.filter(|e| !e["people"][0]["job_title"].as_str().unwrap_or_default().chars().any(char::is_control));
-        object(vec![
-            ("run", Some(json!(run))),
-            ("now", Some(json!(format!("2026-01-{:02}T{:02}:00:00Z", 1 + hour / 24, hour % 24)))),
-            ("policy", policy),
-            ("edit", edit),
-            ("entra", Some(object(vec![
-                ("users", users.map(Value::from)),
-                ("groups", groups),
-                ("delete", Some(json!(ids(deleted)))),
-                ("missing", Some(json!(ids(missing)))),
-                ("remove_members", Some(json!({ "g-0": ids(removed) }))),
-            ]))),
-        ])
-    })
+    let hand = (prop::option::weighted(0.4, edit()), prop::option::weighted(0.3, answers()));
+    (run, told, gone, hand, prop::option::weighted(0.25, policy())).prop_map(
+        move |(run, (users, groups), (deleted, missing, removed), (edit, resolve), policy)| {
+            let ids =
+                |ids: std::collections::BTreeSet<usize>| ids.into_iter().map(|u| json!(format!("u-{u}"))).collect::<Vec<_>>();
+            object(vec![
+                ("run", Some(json!(run))),
+                ("now", Some(json!(format!("2026-01-{:02}T{:02}:00:00Z", 1 + hour / 24, hour % 24)))),
+                ("policy", policy),
+                ("edit", edit),
+                ("resolve", resolve),
+                (
+                    "entra",
+                    Some(object(vec![
+                        ("users", users.map(Value::from)),
+                        ("groups", groups),
+                        ("delete", Some(json!(ids(deleted)))),
+                        ("missing", Some(json!(ids(missing)))),
+                        ("remove_members", Some(json!({ "g-0": ids(removed) }))),
+                    ])),
+                ),
+            ])
+        },
+    )
 }
 
 fn world() -> impl Strategy<Value = Value> {
