@@ -64,9 +64,10 @@ impl Planner {
         let own = |kind| live(user).find(|l| l.person.kind == kind);
         let has_one = |kind| own(kind).map(|l| Refusal::HasRecord { user: user.id.clone(), record: l.person.id, kind });
         let Choice::Link(record) = choice else { return has_one(item.kind) };
-        if live(user).any(|l| l.person.id == record) {
-            // Their own record: it comes back, or stays what it is.
-            return None;
+        if let Some(linked) = live(user).find(|l| l.person.id == record) {
+            // Their own record, which is asked about: it comes back, or stays what it is. Another of theirs is no answer.
+            let is_asked = item.candidates.contains(&record);
+            return if is_asked { None } else { has_one(linked.person.kind) };
         }
         let Some(candidate) = answers.records.get(&record) else { return Some(Refusal::NoRecord(record)) };
         if !candidate.usable() {

@@ -1,7 +1,7 @@
 //! Users who have no record, or lack one of two: match, link or create (M02, M04, M05; rulings 45, 48, 51 to 55, 57, 104).
 
 use crate::claims::{Claims, Holder, Wish};
-use crate::decide::{Plain, Planner, Selection, review_item, unresolved, wait_for};
+use crate::decide::{Plain, Planner, Selection, live, review_item, unresolved, wait_for};
 use crate::hints::hints;
 use crate::kind_change::{self, Leaving, Turn};
 use crate::lifecycle;
@@ -363,11 +363,12 @@ impl Planner {
         (review_item(user, Some(won.compiled.rule.id.clone()), kind, unclear), waits)
     }
 
-    /// The record that a person chose, unless somebody else has it by now.
+    /// The record that a person chose, unless somebody else has it by now, or the user themselves as their other one.
     fn chosen<'a>(&self, user: &UserFacts, record: PersonId, answers: &'a Answers, claims: &Claims) -> Option<Match<'a>> {
         let candidate = answers.records.get(&record)?;
         let hit = Hit::of(user, self.tenant.tenant, candidate, claims);
-        if !candidate.usable() || !hit.is_free() {
+        let is_theirs = live(user).any(|l| l.person.id == record);
+        if !candidate.usable() || !hit.is_free() || is_theirs {
             return None;
         }
         let by_policy = self.policy.matching.on_inactive == OnInactive::Reactivate;

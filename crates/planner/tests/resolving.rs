@@ -49,3 +49,25 @@ fn r13_what_cannot_be_followed_is_refused_with_the_reason_and_nothing_changes() 
         assert!(said.contains(why), "{answer}: {said}");
     }
 }
+
+#[test]
+fn r13_a_record_that_is_the_users_own_already_is_no_answer_to_what_is_asked_of_the_other_one() {
+    let text = "
+name: refused
+policy: { preset: alga, matching: { on_none: review }, rules: [ { id: all, order: 1, when: {}, then: { kind: agent_and_contact } } ] }
+tenant: { id: t, domain: acme.example, client: acme }
+entra: { users: [ { id: u-ada, surname: Byron, mail: ada@acme.example } ] }
+records:
+  clients: [ { id: acme, name: Acme } ]
+  people: [ { id: a, kind: contact, client: acme, email: ada@acme.example, last_name: Byron, linked_to: u-ada } ]
+steps:
+  - expect: { changes: [], review: [ { user: u-ada, why: no_match } ] }
+  - resolve: [ { user: u-ada, action: link, record: a } ]
+    expect: { changes: [], review: [ { user: u-ada, why: no_match } ] }
+";
+    let scenarios = policy::scenario::parse("own.yaml", text).expect("a sound scenario");
+    let result = run_scenario(&scenarios[0], &mut |_| Vec::new());
+    let said: Vec<_> = result.steps[1].faults().map(|f| f.message.clone()).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("has record") && said[0].contains("one contact at most"), "{said:?}");
+}
