@@ -7,6 +7,7 @@ use crate::contradiction::{Fault, Found, Place};
 use crate::people::{Record, Records, has_log_in, is_log_in, value_of};
 use model::address::AddressKey;
 use model::attributes::Hash;
+use model::facts::Choice;
 use model::plan::{Change, Decision, Outcome, Verb};
 use model::{Field, Kind, PersonId, SourceId, Status, UserKey, text};
 use std::collections::HashMap;
@@ -233,7 +234,7 @@ impl Ledger {
         }
         // A person who has said that somebody is new has said so of their address as well (ruling 13).
         if change.verb == Verb::Create
-            && !records.is_chosen_new(change.user, change.kind)
+            && records.chosen(change.user, change.kind) != Some(Choice::Create)
             && let Some(email) = change.set.get(&Field::EMAIL).and_then(|v| v.as_str()).and_then(AddressKey::of)
         {
             self.plan.emails.push((key(email.as_str()), place));

@@ -143,7 +143,7 @@ impl Checker {
             change::reviewed(change, decision, records, &mut say);
             values::fit(change, &self.facts.limits, &mut say);
             effects::agree(change, person, self.facts.run, &mut say);
-            let beside = self.facts.keeps_both || records.is_chosen_new(change.user, change.kind);
+            let beside = self.facts.keeps_both || records.chosen(change.user, change.kind).is_some();
             let one_log_in = !beside || change.rule.as_ref().is_some_and(|r| self.facts.two_records.contains(r));
             self.ledger.change(change, record, records, one_log_in);
         }

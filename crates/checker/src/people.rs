@@ -55,9 +55,9 @@ impl<'a> Records<'a> {
         self.users.get(&user).and_then(|u| u.review.as_ref()).is_some_and(|r| r.dismissed)
     }
 
-    /// Whether a person has answered with a new record: what they were asked about stays beside it (ruling 13).
-    pub(crate) fn is_chosen_new(&self, user: UserKey, kind: Kind) -> bool {
-        self.users.get(&user).and_then(|u| u.chosen(kind)) == Some(Choice::Create)
+    /// What a person has answered: a new record, or one there is. A record of the other kind stays beside either (ruling 13).
+    pub(crate) fn chosen(&self, user: UserKey, kind: Kind) -> Option<Choice> {
+        self.users.get(&user).and_then(|u| u.chosen(kind))
     }
 
     /// The records in use that were told to have a username, by its folded form.

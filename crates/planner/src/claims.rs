@@ -257,7 +257,13 @@ impl Claims {
         let level = wishes.iter().position(|w| self.holder(user, w).is_none()).unwrap_or(wishes.len());
         if let Some(wish) = wishes.get(level) {
             let user = self.place(user, id);
-            self.names.entry(wish.key).or_default().owner = Some((user, record.map(|(r, _)| r)));
+            let name = self.names.entry(wish.key).or_default();
+            let by = record.map(|(r, _)| r);
+            match name.owner {
+                // A record of theirs that has it stands for both: should the name be lost, it asks for the next one.
+                Some((owner, Some(first))) if owner == user => name.also = name.also.or(by.filter(|r| *r != first)),
+                _ => name.owner = Some((user, by)),
+            }
             for own in &wish.own {
                 self.beside.entry(*own).or_default().push(user);
             }
