@@ -132,10 +132,15 @@ pub struct Resolution {
 
 impl Resolution {
     /// Whether the answer must be told again at later runs, once it is acted on. `why` is the item's, `chosen` the kind of the record
-    /// that was chosen. A record of the wanted kind is linked, and the link holds by itself; a return is answered for this one time.
+    /// that was chosen. A record of the wanted kind is linked, and the link holds by itself; a return is answered for this one time. Of
+    /// a change of kind it says what becomes of the other record, which stays there to be asked about (ruling 74).
     #[must_use]
     pub fn holds(&self, why: ReviewWhy, chosen: Option<Kind>) -> bool {
-        why != ReviewWhy::Returned && chosen != Some(self.kind)
+        match why {
+            ReviewWhy::Returned => false,
+            ReviewWhy::KindChange => true,
+            _ => chosen != Some(self.kind),
+        }
     }
 }
 
