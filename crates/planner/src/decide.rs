@@ -163,6 +163,12 @@ impl Planner {
         self.rules.reach()
     }
 
+    /// The groups whose members count as a named group's: itself, and those nested below it. A group that has lost its people through
+    /// one of those has lost them as well (ruling 83).
+    pub fn counted_in(&self, named: GroupKey) -> impl Iterator<Item = GroupKey> {
+        self.reach().below(named)
+    }
+
     /// The groups that enabled rules and role mappings name, each with what the mirror holds of it.
     #[must_use]
     pub fn named_groups(&self) -> Vec<NamedGroup> {
@@ -398,6 +404,8 @@ impl Planner {
         let disabled = !linked && !scope::is_enabled(user) && !self.scope.creates_disabled();
         let chosen = match self.rules.choose(user, scope::is_guest(&user.attributes)) {
             Ok(chosen) => chosen,
+            // Whatever rules would say, nothing is done of them, and they are counted under what comes first (rulings 32 and 113).
+            Err(_) if disabled => return Selection::Excluded(Cow::Borrowed("disabled")),
             Err(fault) => return Selection::Fault(fault),
         };
         match chosen {

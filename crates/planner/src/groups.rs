@@ -134,6 +134,11 @@ impl Reach {
         self.up.contains_key(&group)
     }
 
+    /// The groups whose members count as a named group's: itself, and those nested below it.
+    pub(crate) fn below(&self, named: GroupKey) -> impl Iterator<Item = GroupKey> {
+        self.up.iter().filter(move |(_, steps)| steps.iter().any(|step| step.named == named)).map(|(group, _)| *group)
+    }
+
     /// All groups in which a membership can matter.
     pub(crate) fn all(&self) -> impl Iterator<Item = GroupKey> {
         self.up.keys().copied()

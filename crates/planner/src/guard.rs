@@ -173,7 +173,7 @@ pub struct RuleGroup {
     pub name: String,
     /// The directory holds it.
     pub found: bool,
-    /// It has members.
+    /// It has people in it, be it through groups nested below.
     pub populated: bool,
 }
 

@@ -398,7 +398,9 @@ impl Planner {
             draft.absorb(fields);
             let by_role = matches!(effect, Effect::Remove(Cause::InactiveRole, _));
             if let Some(standing) = &standing {
-                standing.merge(user, Some(person), moment, &link.decided, access, back || by_role, &mut draft);
+                // A role that makes agents inactive is told with what it does, also of an agent whose access had been taken (ruling 41).
+                let (roles, told) = (access || by_role, back || by_role);
+                standing.merge(user, Some(person), moment, &link.decided, roles, told, &mut draft);
             }
             let named = self.rename(user, linked, won, moment, answers, claims, &mut draft);
             if let Named::Taken { choices, holder } = named {

@@ -99,7 +99,7 @@ impl Planner {
 /// The name a value gives to a site; the report where it is none.
 fn site_name(value: Yield<'_>) -> Result<Option<String>, (ReportWhy, String)> {
     match fit::fit(&Field::SITE, Form::Text, Some(LONGEST_SITE), value).0 {
-        Ok(Some(Wanted::Text(name))) => Ok(Some(text::nfc(&name))),
+        Ok(Some(Wanted::Text(name))) => Ok(Some(name.into_owned())),
         Ok(_) => Ok(None),
         Err(unfit) => Err((unfit.why, unfit.detail)),
     }

@@ -400,14 +400,13 @@ pub(crate) async fn keep_rule_groups(engine: &Engine, lease: &Lease) -> Result<(
 
 /// The groups that rules name, sorted, and whether anybody is in them.
 async fn rule_groups(store: &Store, planner: &Planner) -> Result<Vec<RuleGroup>> {
-    let named = planner.named_groups();
-    let keys: Vec<GroupKey> = named.iter().flat_map(|n| n.groups.iter().copied()).collect();
+    let keys: Vec<GroupKey> = planner.relevant_groups().collect();
     let peopled: HashSet<GroupKey> = store.peopled_groups(&keys).await?.into_iter().collect();
     let mut groups = Vec::new();
-    for one in named {
+    for one in planner.named_groups() {
         for group in one.groups {
             let (rule, named) = (one.rule.clone(), one.reference.clone());
-            groups.push(RuleGroup { rule, named, group, peopled: peopled.contains(&group) });
+            groups.push(RuleGroup { rule, named, group, peopled: planner.counted_in(group).any(|g| peopled.contains(&g)) });
         }
     }
     groups.sort_by(|a, b| (&a.rule, &a.named, a.group).cmp(&(&b.rule, &b.named, b.group)));

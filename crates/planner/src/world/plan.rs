@@ -249,15 +249,15 @@ impl World {
 
     fn rule_groups(&self, planner: &Planner) -> Vec<RuleGroup> {
         let group = |key: &GroupKey| self.directory.groups.values().find(|g| g.key == *key);
-        let is_there = |m: &SourceId| {
-            self.directory.groups.contains_key(m) || self.directory.users.get(m).is_some_and(|u| u.presence == Presence::Present)
-        };
+        let is_there = |m: &SourceId| self.directory.users.get(m).is_some_and(|u| u.presence == Presence::Present);
+        let populated =
+            |named: &GroupKey| planner.counted_in(*named).any(|g| group(&g).is_some_and(|g| g.members.iter().any(is_there)));
         let named = planner.named_groups().into_iter();
         named
             .map(|named| RuleGroup {
                 name: named.groups.first().and_then(group).map_or_else(|| named.reference.clone(), |g| g.name.clone()),
                 found: !named.groups.is_empty(),
-                populated: named.groups.iter().filter_map(group).any(|g| g.members.iter().any(is_there)),
+                populated: named.groups.iter().any(populated),
                 rule: named.rule,
                 reference: named.reference,
             })

@@ -77,13 +77,14 @@ impl Store {
         self.db.query(sql, values![keys]).await?.iter().map(group).collect()
     }
 
-    /// Which of these groups have at least one direct member.
+    /// Which of these groups have at least one user as a direct member.
     ///
     /// # Errors
     /// [`crate::StoreError::Unavailable`].
     pub async fn peopled_groups(&self, keys: &[GroupKey]) -> Result<Vec<GroupKey>> {
         let sql = "SELECT g.id FROM mirror_groups g
-             WHERE g.id IN EACH_INT($1) AND EXISTS (SELECT 1 FROM memberships m WHERE m.group_id = g.id) ORDER BY g.id";
+             WHERE g.id IN EACH_INT($1) AND EXISTS (SELECT 1 FROM memberships m WHERE m.group_id = g.id AND m.kind = 0)
+             ORDER BY g.id";
         let keys: Vec<i64> = keys.iter().map(|k| k.0).collect();
         self.db.query(sql, values![keys]).await?.iter().map(|row| row.get(0)).collect()
     }
