@@ -5,11 +5,13 @@
 //! best first and their old one last; a name takes the lowest object id, and gives in to one who has to keep it. The outcome
 //! does not depend on the order of proposals, so swaps and chains work and two runs never disagree (rulings 52, 53, 55, 123).
 
+use crate::keys::UPN;
 use crate::managers::{Manager, Managers};
 use crate::username;
 use model::attributes::Hash;
 use model::plan::{Change, Wait};
 use model::reason::Cause;
+use model::records::Person;
 use model::{ClientId, Kind, PersonId, SourceId, UserKey, text};
 use std::collections::{HashMap, HashSet};
 
@@ -71,6 +73,13 @@ struct Mover {
     level: usize,
     /// The level its decision was made with.
     assumed: usize,
+    /// What others find it as by its username; none where it is known by a user principal name of its own.
+    known: Option<(Kind, Option<ClientId>)>,
+}
+
+/// How a record is found by its username.
+fn known(record: &Person) -> Option<(Kind, Option<ClientId>)> {
+    text::is_empty(&record.get(&UPN)).then_some((record.kind, record.client))
 }
 
 /// A record that takes an address by this plan.
@@ -205,7 +214,8 @@ impl Claims {
 
     /// A linked record would change its username. Says which wish to assume for now: before settling, the first that nobody holds;
     /// after it, the one it was given. Past the last wish means that it keeps what it has.
-    pub(crate) fn wish(&mut self, user: UserKey, id: &SourceId, record: PersonId, old: Option<Hash>, wishes: Vec<Wish>) -> usize {
+    pub(crate) fn wish(&mut self, user: UserKey, id: &SourceId, person: &Person, old: Option<Hash>, wishes: Vec<Wish>) -> usize {
+        let record = person.id;
         if self.settled {
             if let Some(at) = self.by_record.get(&record).map(|at| *at as usize) {
                 let (level, lost) = (self.movers[at].level, self.movers[at].wishes.len());
@@ -218,7 +228,7 @@ impl Claims {
                 }
                 return self.movers[at].level;
             }
-            return self.take_first(user, id, Some((record, old)), &wishes);
+            return self.take_first(user, id, Some((person, old)), &wishes);
         }
         let user = self.place(user, id);
         let assumed = wishes.iter().position(|w| w.holders.is_empty()).unwrap_or(wishes.len());
@@ -240,7 +250,7 @@ impl Claims {
         }
         let at = u32::try_from(self.movers.len()).unwrap_or(u32::MAX);
         self.by_record.entry(record).or_insert_with(|| {
-            self.movers.push(Mover { user, record, old, wishes: keys, level: 0, assumed });
+            self.movers.push(Mover { user, record, old, wishes: keys, level: 0, assumed, known: known(person) });
             at
         });
         assumed
@@ -251,14 +261,14 @@ impl Claims {
         &mut self,
         user: UserKey,
         id: &SourceId,
-        record: Option<(PersonId, Option<Hash>)>,
+        record: Option<(&Person, Option<Hash>)>,
         wishes: &[Wish],
     ) -> usize {
         let level = wishes.iter().position(|w| self.holder(user, w).is_none()).unwrap_or(wishes.len());
         if let Some(wish) = wishes.get(level) {
             let user = self.place(user, id);
             let name = self.names.entry(wish.key).or_default();
-            let by = record.map(|(r, _)| r);
+            let by = record.map(|(person, _)| person.id);
             match name.owner {
                 // A record of theirs that has it stands for both: should the name be lost, it asks for the next one.
                 Some((owner, Some(first))) if owner == user => name.also = name.also.or(by.filter(|r| *r != first)),
@@ -267,12 +277,13 @@ impl Claims {
             for own in &wish.own {
                 self.beside.entry(*own).or_default().push(user);
             }
-            if let Some((record, old)) = record {
+            if let Some((person, old)) = record {
+                let record = person.id;
                 let at = u32::try_from(self.movers.len()).unwrap_or(u32::MAX);
                 self.by_record.insert(record, at);
                 // All of them: whoever is decided again asks for the place among them.
                 let wishes = wishes.iter().map(|wish| wish.key).collect();
-                self.movers.push(Mover { user, record, old, wishes, level, assumed: level });
+                self.movers.push(Mover { user, record, old, wishes, level, assumed: level, known: known(person) });
             }
         }
         level
@@ -421,6 +432,14 @@ impl Claims {
             let (id, key) = &self.users[t.user as usize];
             (t, id, *key)
         })
+    }
+
+    /// The record of another user that gets this username, where it is known by that (ruling 59).
+    pub(crate) fn named(&self, name: Hash) -> Option<(Taken, &SourceId, UserKey)> {
+        let (owner, record) = self.names.get(&name)?.owner?;
+        let (person, (id, key)) = (record?, &self.users[owner as usize]);
+        let (kind, client) = self.movers[*self.by_record.get(&person)? as usize].known?;
+        Some((Taken { person, kind, client, user: owner }, id, *key))
     }
 
     /// Another user for whom a record with this e-mail is created.

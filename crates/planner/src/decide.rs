@@ -244,6 +244,11 @@ impl Planner {
 
     /// What must be known to decide a user.
     fn ask(&self, user: &UserFacts, won: &Won<'_>, asked: &mut Asked) {
+        for resolution in &user.resolutions {
+            if let Choice::Link(record) = resolution.choice {
+                asked.others.records.insert(record);
+            }
+        }
         for kind in won.compiled.rule.then.kind.kinds() {
             let linked = live(user).find(|l| l.person.kind == *kind);
             if linked.is_none() {
@@ -258,9 +263,6 @@ impl Planner {
             asked.others.sites.extend(Self::asked_site(user, won, *kind));
             if self.mappings.of(*kind).maps_manager() {
                 asked.others.users.extend(user.manager.clone());
-            }
-            if let Some(Choice::Link(record)) = user.chosen(*kind) {
-                asked.others.records.insert(record);
             }
             self.ask_name(user, won, *kind, linked, asked);
         }

@@ -13,7 +13,7 @@ use model::{Field, Kind, Value, text};
 use std::borrow::Cow;
 
 /// The record's field that the key `upn` looks into first.
-const UPN: Field = Field::named("upn");
+pub(crate) const UPN: Field = Field::named("upn");
 
 /// The keys for records of one kind, made ready.
 #[derive(Debug)]
@@ -184,6 +184,15 @@ impl Probe<'_> {
             Lookup::Upn(name, _) => hash(&UPN, name),
             Lookup::Field(field, value) => hash(field, value),
         }
+    }
+
+    /// The folded usernames by which a record is met that has no user principal name of its own.
+    pub(crate) fn usernames(&self) -> impl Iterator<Item = &str> {
+        let names = match &self.lookup {
+            Lookup::Upn(name, local) => [Some(name), local.as_ref()],
+            Lookup::Address(_) | Lookup::Field(..) => [None, None],
+        };
+        names.into_iter().flatten().map(String::as_str)
     }
 
     /// Whether a record is met only by a username that it gives up in this plan.

@@ -178,9 +178,11 @@ impl Batch<'_> {
 impl Planner {
     /// What becomes of a record whose kind the rules do not want.
     pub(crate) fn turn(&self, user: &UserFacts, record: &Person, to: Kind) -> Turn {
-        let chosen = user.chosen(to);
+        let has_both = live(user).any(|l| l.person.kind == to);
+        // What was said of the two of them while both were wanted says nothing of which one stays.
+        let chosen = user.chosen(to).filter(|c| *c != Choice::Link(record.id) || !has_both);
         // The record itself was made by such an answer, beside the one that is wanted now.
-        let stays_beside = || user.chosen(record.kind) == Some(Choice::Create) && live(user).any(|l| l.person.kind == to);
+        let stays_beside = || user.chosen(record.kind) == Some(Choice::Create) && has_both;
         match self.policy.lifecycle.of(record.kind).on_kind_change {
             _ if chosen == Some(Choice::Link(record.id)) => Turn::Keep,
             OnKindChange::ArchiveAndRecreate => Turn::Archive,

@@ -14,7 +14,7 @@ use crate::unlinked::{Part, Writing, is_second};
 use crate::username;
 use crate::write::{Named, is_same_name};
 use model::directory::Presence;
-use model::facts::{Answers, Linked, UserFacts};
+use model::facts::{Answers, Linked, ReviewFacts, UserFacts};
 use model::plan::{self, Change, Decision, Effects, LinkState, Outcome, ReportWhy, ReviewItem, Verb, Wait};
 use model::policy::OnReturn;
 use model::reason::{Cause, KeptBecause, Reason, ReviewWhy};
@@ -76,7 +76,12 @@ impl Planner {
         let is = |linked: &Linked, other: Option<&Linked>| other.is_some_and(|o| o.person.id == linked.person.id);
         let mut course = Course::default();
         let mut blocked = false;
-        if let Some(won) = won {
+        if let (Some(_), Some(item)) = (won, kept_out(user)) {
+            claims.keep_back(user.key, &records(user));
+            decision.standing.outcome = Outcome::InReview;
+            decision.reasons.push(Reason::InReview { item: item.why });
+            blocked = true;
+        } else if let Some(won) = won {
             match self.obstacle(user, won, enabled, &out, answers, claims) {
                 Ok(found) => course = found,
                 Err(Obstacle::Later(course)) => {
@@ -613,7 +618,7 @@ impl Planner {
             return Named::Fine;
         }
         let wishes = || choices.iter().map(|c| username::wish(user, c, &[person.id], answers)).collect::<Vec<_>>();
-        let level = claims.wish(user.key, &user.id, person.id, has.map(username::key), wishes());
+        let level = claims.wish(user.key, &user.id, person, has.map(username::key), wishes());
         match choices.get(level) {
             Some(name) => {
                 if level > 0 {
@@ -694,6 +699,12 @@ pub(crate) fn taken(
         evidence: vec![Reason::UsernameTaken { username, holder: record }],
     };
     (review_item(user, Some(won.compiled.rule.id.clone()), kind, unclear), waits)
+}
+
+/// The item that a person has dismissed: the user stays out until it is opened again, whatever has become of its cause, and nothing is
+/// done but what takes a record out of use. A username is left to whoever has it, and the rest goes on (rulings 53 and 92).
+fn kept_out(user: &UserFacts) -> Option<&ReviewFacts> {
+    user.review.as_ref().filter(|item| item.dismissed && item.why != ReviewWhy::UsernameTaken)
 }
 
 fn records(user: &UserFacts) -> Vec<PersonId> {

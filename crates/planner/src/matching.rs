@@ -3,6 +3,7 @@
 use crate::claims::Claims;
 use crate::keys::Probe;
 use crate::source::Fault;
+use crate::username;
 use model::directory::Presence;
 use model::facts::{Answers, Candidate, UserFacts};
 use model::policy::{OnInactive, OnReturn, Policy};
@@ -169,7 +170,9 @@ impl Search<'_> {
             .into_iter()
             .filter(|c| c.usable() && (is_own(c) || !is_given_up(c)) && c.linked.as_ref().is_none_or(|l| l.user != user.key));
         let mut hits: Vec<Hit<'a>> = told.map(|c| Hit::of(user, self.tenant, c, claims)).collect();
-        for (taken, id, by) in claims.takers(hash) {
+        let takers = claims.takers(hash).map(|(taken, id, by)| (taken.clone(), id, by));
+        let named = probe.usernames().filter_map(|name| claims.named(username::key(name)));
+        for (taken, id, by) in takers.chain(named) {
             if by != user.key && !hits.iter().any(|h| h.person == taken.person) {
                 hits.push(Hit {
                     person: taken.person,

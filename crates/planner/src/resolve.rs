@@ -3,7 +3,8 @@
 use crate::claims::Claims;
 use crate::decide::{Planner, Selection, is_gone, live};
 use crate::matching::Hit;
-use model::facts::{Answers, Choice, UserFacts};
+use crate::rules::Won;
+use model::facts::{Answers, Choice, Resolution, UserFacts};
 use model::reason::ReviewWhy;
 use model::{Kind, PersonId, SourceId};
 
@@ -45,6 +46,22 @@ pub enum Refusal {
         /// Its kind.
         kind: Kind,
     },
+}
+
+/// What a person chose for the user's record of a kind. A record of the other kind answers for its own where the rule wants both: who
+/// is told that another record has the username may say that it is the user's second one (rulings 13 and 45).
+pub(crate) fn choice(user: &UserFacts, won: &Won<'_>, kind: Kind, answers: &Answers) -> Option<Choice> {
+    let wanted = won.compiled.rule.then.kind.kinds();
+    let of = |resolution: &Resolution| match resolution.choice {
+        Choice::Link(record) => {
+            let own = live(user).find(|l| l.person.id == record).map(|l| &l.person);
+            let found = own.or_else(|| answers.records.get(&record).map(|c| c.person.as_ref()));
+            found.map(|p| p.kind).filter(|kind| wanted.contains(kind)).unwrap_or(resolution.kind)
+        }
+        Choice::Create => resolution.kind,
+    };
+    let answers = user.resolutions.iter().filter(|r| of(r) == kind);
+    answers.max_by_key(|r| r.kind == kind).map(|r| r.choice)
 }
 
 impl Planner {

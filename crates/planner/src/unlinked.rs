@@ -8,6 +8,7 @@ use crate::lifecycle;
 use crate::linked::{exempt, taken, wait};
 use crate::matching::{Found, Hit, Match, Search, Unclear};
 use crate::merge::{Draft, Moment};
+use crate::resolve::choice;
 use crate::rules::Won;
 use crate::scope;
 use crate::source::Fault;
@@ -146,11 +147,12 @@ impl Planner {
             return Vec::new();
         }
         let found = |kind: &Kind| {
-            if let Some(Choice::Link(record)) = user.chosen(*kind) {
+            let chosen = choice(user, won, *kind, answers);
+            if let Some(Choice::Link(record)) = chosen {
                 return Some(record);
             }
             // A record that comes back from the archive is theirs already, and no other of its kind will be.
-            if user.chosen(*kind).is_none() && kind_change::restorable(user, *kind).is_some() {
+            if chosen.is_none() && kind_change::restorable(user, *kind).is_some() {
                 return None;
             }
             let standing = self.standing(user, won, *kind, answers, claims).ok()?;
@@ -215,7 +217,7 @@ impl Planner {
             Err(Lack::Unresolved(wait)) => return review(unresolved(), vec![wait]),
             Err(Lack::Fault(fault)) => return failed(user, &fault),
         };
-        match user.chosen(kind) {
+        match choice(user, won, kind, answers) {
             Some(Choice::Create) => return self.create(user, won, kind, &standing, Making::Chosen, own, answers, claims),
             Some(Choice::Link(record)) => {
                 if let Some(found) = self.chosen(user, record, answers, claims) {
@@ -592,7 +594,7 @@ impl Planner {
     ) {
         let Writing { kind, verb, person, unlink, rule, mut draft, effects, state, stands_for, name, email, archive } = writing;
         if let Some(wish) = name {
-            let old = person.map(|p| (p.id, p.username.as_deref().map(username::key)));
+            let old = person.map(|p| (p, p.username.as_deref().map(username::key)));
             claims.take_first(user.key, &user.id, old, &[wish]);
         }
         match person {
