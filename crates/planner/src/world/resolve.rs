@@ -7,6 +7,7 @@ use crate::guard;
 use model::UserKey;
 use model::facts::{Choice, Resolution};
 use model::plan::{Outcome, ReviewItem};
+use model::reason::Reason;
 use model::run::RunKind;
 use policy::scenario::{Action, Resolve};
 
@@ -102,7 +103,9 @@ impl World {
             }
             let reports = stuck.reports.iter().map(|r| r.detail.clone());
             let selected = planner.standing_of(&facts);
-            let reasons = selected.iter().chain(&stuck.reasons).map(|reason| self.told(reason));
+            // What is asked now may go by the name of what was asked before; what is in the way is the evidence.
+            let evidence: &[Reason] = stuck.review.as_ref().map_or(&[], |item| &item.evidence);
+            let reasons = selected.iter().chain(&stuck.reasons).chain(evidence).map(|reason| self.told(reason));
             let why: Vec<String> = reasons.chain(reports).collect();
             return Err(format!("{} cannot be resolved like this: {}", one.user, why.join(" ")));
         }

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorView, Result};
 use crate::plan::tenant_facts;
 use crate::progress::Teller;
 use model::facts::{Answers, Choice, Resolution, ReviewFacts, UserFacts};
-use model::plan::Outcome;
+use model::plan::{Outcome, ReviewItem};
 use model::reason::{Reason, ReviewWhy};
 use model::records::Field;
 use model::run::{RunKind, RunState};
@@ -662,7 +662,9 @@ fn stuck(planner: &Planner, review: &Review, user: &UserFacts, answers: &Answers
         return None;
     }
     let evidence = decision.review.iter().flat_map(|item| &item.evidence).map(ToString::to_string);
-    let question = decision.review.iter().map(|item| item.why.sentence().to_owned());
+    // An item keeps its first question for as long as the same record is in the way (ruling 51); what is in the way now is the evidence.
+    let is_new = |item: &&ReviewItem| item.why != review.item.why || item.evidence.is_empty();
+    let question = decision.review.iter().filter(is_new).map(|item| item.why.sentence().to_owned());
     let said: Vec<String> = question.chain(evidence).chain(decision.reports.iter().map(|r| r.detail.clone())).collect();
     Some(format!("That does not settle it. {}", said.join(" ")))
 }
