@@ -159,6 +159,8 @@ pub enum Figure {
     Changes,
     /// Records taken out of use, or access from them.
     Removals,
+    /// Removals of records that are linked only to be taken out of use.
+    RemovalsOfUnlinked,
     /// What sync gives back.
     Returns,
     /// Linked records with a key field changed.
@@ -186,6 +188,7 @@ impl fmt::Display for Figure {
         f.write_str(match self {
             Figure::Changes => "changes",
             Figure::Removals => "removals",
+            Figure::RemovalsOfUnlinked => "removals of records that it links",
             Figure::Returns => "returns",
             Figure::Rekeys => "changes of a key field",
             Figure::Creates => "creates",

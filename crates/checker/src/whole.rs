@@ -118,6 +118,7 @@ pub(crate) fn weights(plan: &Plan, weights: &Weights, found: &mut Found) {
     let figures = [
         (Figure::Changes, counted(&|_| true), weights.changes),
         (Figure::Removals, counted(&|e| e.removal), weights.removals),
+        (Figure::RemovalsOfUnlinked, counted(&|e| e.removal && e.verb == Verb::Link), weights.removals_of_unlinked),
         (Figure::Returns, counted(&|e| e.returns), weights.returns),
         (Figure::Rekeys, counted(&|e| e.rekey), weights.rekeys),
         (Figure::Creates, counted(&is_create), weights.creates),

@@ -392,6 +392,9 @@ pub struct Weights {
     pub removed_in_window: i64,
     /// Removals this plan makes.
     pub removals: i64,
+    /// Of those, removals of records that are linked only to be taken out of use (rulings 57 and 101): not among `linked`.
+    #[serde(default)]
+    pub removals_of_unlinked: i64,
     /// Returns this plan makes; they subtract (ruling 109).
     pub returns: i64,
     /// Records removed in the last 24 hours that no approval covered, less those returned or reverted since and those that this plan

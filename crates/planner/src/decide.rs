@@ -339,8 +339,11 @@ impl Planner {
         let Some(manager) = &user.manager else { return };
         let rule = self.policy.rules.iter().find(|rule| decision.standing.rule.as_ref() == Some(&rule.id));
         let maps = rule.is_some_and(|r| r.then.kind.kinds().iter().any(|kind| self.mappings.of(*kind).maps_manager()));
-        // Who only waits for a username has everything else written (ruling 53).
-        let is_written = !decision.changes.is_empty() || !decision.bookings.is_empty();
+        // Who only waits for a username has everything else written (ruling 53), be it that nothing is due but for the manager.
+        let is_about_name =
+            |item: &ReviewItem| item.why == ReviewWhy::UsernameTaken && live(user).any(|linked| linked.person.kind == item.kind);
+        let is_written =
+            !decision.changes.is_empty() || !decision.bookings.is_empty() || decision.review.as_ref().is_some_and(is_about_name);
         if !maps || (decision.standing.outcome != Outcome::Synced && !is_written) {
             return claims.forget_manager(user.key, manager);
         }

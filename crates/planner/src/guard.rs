@@ -148,11 +148,12 @@ fn weigh_removals(guard: &Guard, w: &Weights, holds: &mut Vec<Hold>) {
     if let Some(limit) = guard.max_removal_share.filter(|s| exceeded(*s, removals, linked, SHARE_FLOOR)) {
         holds.push(Hold::RemovalShare { removals, linked, limit: limit.to_string() });
     }
-    // Records that are linked only to be archived (ruling 101) are removals, and no linked ones: all of none is not all.
-    let all_in_window = linked >= PAIR && removals >= linked;
-    let all_that_are_left = w.linked >= PAIR && w.removals - w.returns >= w.linked;
+    // Records that are linked only to be taken out of use (ruling 101) are removals, and no linked ones: all of none is not all.
+    let (in_window, now) = (removals - w.removals_of_unlinked, w.removals - w.removals_of_unlinked);
+    let all_in_window = linked >= PAIR && in_window >= linked;
+    let all_that_are_left = w.linked >= PAIR && now - w.returns >= w.linked;
     if all_in_window || all_that_are_left {
-        holds.push(Hold::AllRemoved { removals: removals.max(w.removals) });
+        holds.push(Hold::AllRemoved { removals: in_window.max(now) });
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::claims::Claims;
 use crate::decide::{Batch, Planner, live};
+use crate::fit::{self, Form, Wanted};
 use crate::linked::{exempt, taken};
 use crate::matching::Match;
 use crate::merge::{Draft, Moment};
@@ -357,7 +358,13 @@ impl Planner {
             if !draft.set.contains_key(field) && value != person.get(field) {
                 draft.put(Some(person), field, value);
             }
-            if draft.set.contains_key(field) {
+            // What somebody has put into the archived record meanwhile may be what it gets.
+            let is_there =
+                |v: &Value| v.as_str().is_some_and(|v| fit::same(person, field, Form::of(field), &Wanted::Text(v.into())));
+            if draft.set.get(field).is_some_and(is_there) {
+                draft.set.remove(field);
+                draft.before.remove(field);
+            } else if draft.set.contains_key(field) {
                 draft.before.insert(field.clone(), person.get(field));
             }
         }

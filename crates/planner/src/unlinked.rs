@@ -230,7 +230,9 @@ impl Planner {
             return self.restore(user, won, linked, standing, answers, claims);
         }
         let keys = self.match_keys.of(kind);
-        let search = self.search(won, kind, &standing);
+        let mut search = self.search(won, kind, &standing);
+        // The record of the other kind that is theirs is known by its link; a free one beside it is another matter (ruling 48).
+        search.other_kind &= !live(user).any(|l| l.person.kind != kind);
         let waits = || keys.waits(user);
         let tried = || Reason::NoMatch { keys: keys.names() };
         let found = match search.run(user, answers, claims) {

@@ -298,6 +298,7 @@ impl World {
             linked: count(self.psa.people.keys().filter(|id| is_counted(id)).count()),
             removed_in_window: count(gone.len()),
             removals: with(|c| c.effects.removal),
+            removals_of_unlinked: with(|c| c.effects.removal && c.verb == Verb::Link),
             returns: with(|c| c.effects.returns),
             removals_in_window: count(unapproved.len()),
             creates: with(|c| c.verb == Verb::Create),

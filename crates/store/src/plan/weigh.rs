@@ -25,7 +25,8 @@ impl Store {
         let (from, to) = stretch(run);
         let sql = "SELECT COUNT(*), COUNT(CASE WHEN removal = 1 THEN 1 END), COUNT(CASE WHEN returns = 1 THEN 1 END),
                 COUNT(CASE WHEN rekey = 1 THEN 1 END), COUNT(CASE WHEN verb = 'create' THEN 1 END),
-                COUNT(CASE WHEN verb = 'create' AND kind = 0 THEN 1 END)
+                COUNT(CASE WHEN verb = 'create' AND kind = 0 THEN 1 END),
+                COUNT(CASE WHEN removal = 1 AND verb = 'link' THEN 1 END)
              FROM changes WHERE id > $1 AND id <= $2";
         if let Some(row) = tx.query_opt(sql, values![from, to]).await? {
             weights.changes = row.get(0)?;
@@ -34,6 +35,7 @@ impl Store {
             weights.rekeys = row.get(3)?;
             weights.creates = row.get(4)?;
             weights.agent_creates = row.get(5)?;
+            weights.removals_of_unlinked = row.get(6)?;
         }
         let sql = "SELECT mirror_before, present, absentees FROM feeds WHERE tenant_id = $1 AND feed = 'users'";
         if let Some(row) = tx.query_opt(sql, values![tenant]).await? {

@@ -185,6 +185,7 @@ impl Tally {
         for (group, count) in &self.groups {
             weights.changes += count;
             weights.removals += if group.removal { *count } else { 0 };
+            weights.removals_of_unlinked += if group.removal && group.verb == Verb::Link { *count } else { 0 };
             let creates = if group.verb == Verb::Create { *count } else { 0 };
             weights.creates += creates;
             weights.agent_creates += if group.kind == Kind::Agent { creates } else { 0 };
