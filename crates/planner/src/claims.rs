@@ -24,6 +24,8 @@ pub struct Claims {
     names: HashMap<Hash, Name>,
     movers: Vec<Mover>,
     by_record: HashMap<PersonId, u32>,
+    /// Records that are to go into the archive, of users who are decided when names are settled.
+    leaving: HashSet<PersonId>,
     released: HashSet<(Hash, PersonId)>,
     taken: HashMap<Hash, Vec<Taken>>,
     created: HashMap<Hash, u32>,
@@ -256,6 +258,31 @@ impl Claims {
         assumed
     }
 
+    /// A record that is on its way into the archive gives its username up, as one that moves to another does: said while the users who
+    /// have records speak. Should it stay after all, [`Claims::stay`] takes that back.
+    pub(crate) fn leave(&mut self, user: UserKey, id: &SourceId, record: PersonId, name: Hash) {
+        if self.settled || self.by_record.contains_key(&record) {
+            return;
+        }
+        let user = self.place(user, id);
+        // What it is called in the archive is nobody's.
+        let wishes = vec![Hash::of(&format!("\u{1}{record}"))];
+        self.leaving.insert(record);
+        self.by_record.insert(record, u32::try_from(self.movers.len()).unwrap_or(u32::MAX));
+        self.movers.push(Mover { user, record, old: Some(name), wishes, level: 0, assumed: 0, known: None });
+    }
+
+    /// A record that was to leave stays, and asks for names like any other: whoever was promised its own is decided again.
+    pub(crate) fn stay(&mut self, record: PersonId) {
+        if self.leaving.remove(&record)
+            && let Some(at) = self.by_record.get(&record).copied()
+        {
+            let user = self.movers[at as usize].user;
+            self.give_back(&[at], user);
+            self.by_record.remove(&record);
+        }
+    }
+
     /// Takes the first wish that nobody has, at once; for users who are decided one after the other.
     pub(crate) fn take_first(
         &mut self,
@@ -376,12 +403,21 @@ impl Claims {
     /// addresses, and whoever was promised one of them is decided again.
     pub(crate) fn keep_back(&mut self, user: UserKey, records: &[PersonId]) {
         let Some(place) = self.places.get(&user).copied() else { return };
+        let own: Vec<u32> = (0..).zip(&self.movers).filter(|(_, mover)| mover.user == place).map(|(at, _)| at).collect();
+        self.give_back(&own, place);
+        self.taken.values_mut().for_each(|by| by.retain(|t| t.user != place));
+        self.released.retain(|(_, person)| !records.contains(person));
+        self.archived.retain(|person| !records.contains(person));
+        self.suffixed.retain(|_, person| !records.contains(person));
+    }
+
+    /// These movers, a user's, get nothing of what they wished and keep what they have.
+    fn give_back(&mut self, movers: &[u32], place: u32) {
         let before: Vec<usize> = self.movers.iter().map(|m| m.level).collect();
         let mut asking = Vec::new();
-        for at in 0..self.movers.len() {
-            let Mover { user, record, old, .. } = self.movers[at];
-            let wished = self.movers[at].wishes.get(self.movers[at].level).copied();
-            let (true, Some(wished)) = (user == place, wished) else { continue };
+        for at in movers.iter().map(|at| *at as usize) {
+            let Mover { record, old, .. } = self.movers[at];
+            let Some(wished) = self.movers[at].wishes.get(self.movers[at].level).copied() else { continue };
             self.movers[at].level = self.movers[at].wishes.len();
             if let Some(name) = self.names.get_mut(&wished) {
                 name.owner = name.owner.filter(|owner| *owner != (place, Some(record)));
@@ -401,8 +437,6 @@ impl Claims {
                 self.again.insert(self.users[mover.user as usize].1);
             }
         }
-        self.taken.values_mut().for_each(|by| by.retain(|t| t.user != place));
-        self.released.retain(|(_, person)| !records.contains(person));
     }
 
     // Addresses and records.

@@ -83,8 +83,16 @@ impl Planner {
             blocked = true;
         } else if let Some(won) = won {
             match self.obstacle(user, won, enabled, &out, answers, claims) {
-                Ok(found) => course = found,
+                Ok(found) => {
+                    live(user).filter(|linked| !is(linked, found.archive)).for_each(|linked| claims.stay(linked.person.id));
+                    course = found;
+                }
                 Err(Obstacle::Later(course)) => {
+                    if let Some(Linked { person, .. }) = course.archive
+                        && let Some(name) = &person.username
+                    {
+                        claims.leave(user.key, &user.id, person.id, username::key(name));
+                    }
                     // What else of this user changes is not certain before, and nothing of it may be claimed, but for the usernames:
                     // who gets which is settled among all linked users at once.
                     for (linked, (standing, causes, effect)) in live(user).zip(given).filter(|(l, _)| !is(l, course.archive)) {

@@ -288,9 +288,11 @@ impl Planner {
             }
             Making::Chosen => {
                 draft.reasons.push(Reason::ChosenNew);
-                // A record of the other kind was matched with the user; the new one is made beside it (rulings 13 and 48).
+                // A record of the other kind was matched with the user; the new one is made beside it (rulings 13 and 48). What somebody
+                // was linked to until now stays theirs by name.
                 let asked = user.review.as_ref().filter(|item| item.why == ReviewWhy::KindChange);
-                own.extend(asked.into_iter().flat_map(|item| item.candidates.iter().copied()));
+                let is_somebodys = |id: &PersonId| answers.candidates().any(|c| c.person.id == *id && c.linked.is_some());
+                own.extend(asked.into_iter().flat_map(|item| &item.candidates).filter(|id| !is_somebodys(id)));
                 None
             }
             Making::InPlaceOf(found) => {
