@@ -143,7 +143,9 @@ impl Checker {
             change::reviewed(change, decision, records, &mut say);
             values::fit(change, &self.facts.limits, &mut say);
             effects::agree(change, person, self.facts.run, &mut say);
-            let beside = self.facts.keeps_both || records.chosen(change.user, change.kind).is_some();
+            // A person's answer about one of two records is about the other as well, which stays beside it.
+            let is_answered = |kind| records.chosen(change.user, kind).is_some();
+            let beside = self.facts.keeps_both || is_answered(change.kind) || is_answered(change.kind.other());
             let one_log_in = !beside || change.rule.as_ref().is_some_and(|r| self.facts.two_records.contains(r));
             self.ledger.change(change, record, records, one_log_in);
         }
