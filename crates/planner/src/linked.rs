@@ -133,7 +133,8 @@ impl Planner {
         let blocked = blocked || decision.review.is_some();
         let said = decision.reasons.len();
         let of = Of { user, won, selection, said, enabled, blocked };
-        for (linked, (standing, causes, effect)) in live(user).zip(given).filter(|(l, _)| !is(l, course.archive)) {
+        let stays = |linked: &Linked| !is(linked, course.archive) && !is(linked, course.left);
+        for (linked, (standing, causes, effect)) in live(user).zip(given).filter(|(linked, _)| stays(linked)) {
             let (causes, effect) = self.unwanted(is(linked, course.beside), enabled, linked, causes, effect);
             self.record(&of, linked, standing, &causes, effect, answers, claims, &mut decision);
         }
@@ -230,7 +231,10 @@ impl Planner {
                     return Err(review(to, about(ReviewWhy::KindChange, extra, evidence), waits));
                 }
                 // Half a change of kind would leave two log-ins, or none.
-                Turn::Archive if !self.may_remove(user) => return Ok(course),
+                Turn::Archive if !self.may_remove(user) => {
+                    course.left = Some(extra);
+                    return Ok(course);
+                }
                 Turn::Archive if extra.person.pins(&Field::STATUS) => {
                     return Err(Obstacle::Stays(Draft::pinned_status(user, &extra.person, Status::Archived)));
                 }
@@ -651,6 +655,8 @@ struct Course<'a> {
     parts: Vec<Writing<'a>>,
     /// A record of the other kind that goes into the archive.
     archive: Option<&'a Linked>,
+    /// One that will go there once removals may follow, and is left as it is until then.
+    left: Option<&'a Linked>,
     /// One that stays, though no rule selects its kind (ruling 74).
     beside: Option<&'a Linked>,
 }
