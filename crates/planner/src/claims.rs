@@ -274,7 +274,8 @@ impl Claims {
 
     /// A record that was to leave stays, and asks for names like any other: whoever was promised its own is decided again.
     pub(crate) fn stay(&mut self, record: PersonId) {
-        if self.leaving.remove(&record)
+        if self.settled
+            && self.leaving.remove(&record)
             && let Some(at) = self.by_record.get(&record).copied()
         {
             let user = self.movers[at as usize].user;
