@@ -10,6 +10,8 @@ setup:        ## Install what building and testing need, beyond Rust and Node.js
 
 demo:         ## Show everything on sample people; nothing outside this machine is contacted
 	@scripts/setup
+	@echo 'Building Rollcall; the first time takes some minutes.'
+	@cargo build --package rollcall
 	@cargo run --quiet --package rollcall -- demo
 
 test:         ## Everything that is checked: lints, documents, tests on both databases, contracts, browser
