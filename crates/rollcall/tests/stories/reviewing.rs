@@ -82,6 +82,38 @@ both!(review_dismissed_stays_out_until_it_is_opened_again, EVERYONE, |s| {
 });
 
 both!(
+    ruling_13_a_record_of_the_other_kind_may_be_the_users_second_one,
+    "
+preset: bms
+rules:
+  - { id: both, order: 1, when: {}, then: { kind: agent_and_contact, role: tech } }
+",
+    |s| {
+        // A contact of another address has the username that Gus's agent would get.
+        let file = s.file(
+            "other.csv",
+            "external_id,kind,client,email,username,first_name,last_name\n1,contact,Acme,otto@quist.example,gus,Gus,Smith\n",
+        )?;
+        s.home.done(&["records", "import", &file])?;
+        s.joins("gus", json!({ "givenName": "Gus" }))?;
+        s.synced_well(&["--yes"])?;
+        let items = s.home.done(&["review", "list", "--json"])?.json()?;
+        ensure!(items.as_array().map(Vec::len) == Some(1) && items[0]["why"] == "username_taken", "{items}");
+        let record = items[0]["candidates"][0]["id"].to_string();
+        s.home.done(&["review", "link", &id(&items[0]), "--record", &record])?;
+        s.synced_well(&["--yes"])?;
+        let people = s.people()?;
+        let mut kinds: Vec<_> = people.iter().map(|p| (p.kind.to_string(), p.username.clone())).collect();
+        kinds.sort();
+        let both = ["agent", "contact"].map(|kind| (kind.to_owned(), Some("gus".to_owned())));
+        ensure!(kinds == both, "an agent was made beside the contact: {kinds:?}");
+        ensure!(s.sync(&["--full"])?.nothing(), "and nothing is left to do, nor to ask");
+        ensure!(s.home.done(&["review", "list", "--json"])?.json()? == json!([]), "nobody is asked again");
+        Ok(())
+    }
+);
+
+both!(
     review_several_are_decided_when_they_are_as_many_as_were_seen,
     "
 preset: bms
