@@ -2,7 +2,7 @@
 
 use super::shown::{Shown, ShownChange, ShownReport, ShownReview};
 use model::plan::Verb;
-use model::{SourceId, Value};
+use model::{SourceId, Value, text};
 use policy::Mark;
 use policy::scenario::{Expect, ExpectedChange, ExpectedReport, ExpectedReview};
 use std::collections::BTreeMap;
@@ -133,16 +133,20 @@ fn why_not(expected: &ExpectedChange, got: &ShownChange) -> Vec<String> {
     out
 }
 
-/// Whether a new value is as expected. A site may be named by its name; a new record is active, with access, and otherwise empty
+/// Whether a new value is as expected. A site may be named by its name, in whatever form it is written (ruling 39); a new record is active, with access, and otherwise empty
 /// where nothing else is said.
 fn is_set(field: &str, expected: &Value, planned: Option<&Value>, got: &ShownChange) -> bool {
     match planned {
         Some(planned) if planned == expected || is_number_of(expected, planned) => true,
-        Some(_) => field == "site" && expected.as_str().is_some() && expected.as_str() == got.site_name.as_deref(),
+        Some(planned) if field == "site" => expected.as_str().is_some_and(|name| {
+            let names = [planned.as_str(), got.site_name.as_deref()];
+            names.into_iter().flatten().any(|site| text::nfc(site) == text::nfc(name))
+        }),
+        Some(_) => false,
         None if got.verb == Verb::Create => match field {
             "status" => expected == "active",
             "access" => *expected == Value::Bool(true),
-            _ => model::text::is_empty(expected),
+            _ => text::is_empty(expected),
         },
         None => false,
     }
