@@ -97,9 +97,10 @@ fn record(id: usize) -> impl Strategy<Value = Value> {
             prop_oneof![Just(json!(true)), Just(json!(["email", "username"])), Just(json!(["status", "role"]))],
         ),
         prop_oneof![3 => Just(0), 1 => Just(2)],
+        prop::bool::weighted(0.2),
     );
     (place, keys, state).prop_map(
-        move |((agent, client, user), (email, username, more, role), (status, by_sync, root, access, pinned, tickets))| {
+        move |((agent, client, user), (email, username, more, role), (status, by_sync, root, access, pinned, tickets, badge))| {
             let text = |v: Option<Value>| v.filter(|v| v.as_str().is_some_and(|s| !s.chars().any(char::is_control)));
             object(vec![
                 ("id", Some(json!(format!("p-{id}")))),
@@ -110,6 +111,7 @@ fn record(id: usize) -> impl Strategy<Value = Value> {
                 ("username", text(username)),
                 ("role", text(role)),
                 ("additional_emails", more.map(|m| json!([m]))),
+                ("badge", badge.then(|| json!("ada"))),
                 ("status", Some(json!(status))),
                 ("access", Some(json!(access))),
                 ("root", Some(json!(root))),
@@ -193,12 +195,19 @@ fn policy() -> impl Strategy<Value = Value> {
             json!(["email", "upn"]),
             json!(["employee_id", "email"]),
             json!(["object_id"]),
+            json!(["upn"]),
+            json!([{ "field": "badge", "source": "department" }, "email"]),
         ]),
         pick(&["create", "review", "skip"]),
         pick(&["overwrite", "fill_empty"]),
         pick(&["review", "link", "reactivate"]),
     );
-    let fields = (mapping("jobTitle"), mapping("department"), prop::bool::weighted(0.4));
+    let names = (
+        prop::option::weighted(0.4, pick(&["upn", "upn_local_part", "mail"])),
+        prop::option::weighted(0.4, pick(&["mail", "mail_or_upn", "mail_or_guest"])),
+        prop::bool::weighted(0.3),
+    );
+    let fields = (mapping("jobTitle"), mapping("department"), prop::bool::weighted(0.4), names);
     let more = (
         pick(&["review", "append_domain"]),
         any::<bool>(),
@@ -209,7 +218,7 @@ fn policy() -> impl Strategy<Value = Value> {
     let head = (pick(&["bms", "halo", "alga", "msp"]), lifecycle());
     let rules = (1..4usize).prop_flat_map(|n| (0..n).map(rule).collect::<Vec<_>>());
     (head, rules, matching, fields, more).prop_map(
-        |((preset, lifecycle), rules, (keys, on_none, on_link, on_inactive), (title, custom, manager), (collision, guests, disabled, without, mapped))| {
+        |((preset, lifecycle), rules, (keys, on_none, on_link, on_inactive), (title, custom, manager, (username, email, others)), (collision, guests, disabled, without, mapped))| {
             object(vec![
                 ("preset", Some(json!(preset))),
                 ("scope", Some(json!({
@@ -222,6 +231,9 @@ fn policy() -> impl Strategy<Value = Value> {
                     ("job_title", Some(title)),
                     ("department", Some(custom)),
                     ("manager", manager.then(|| json!({ "source": "manager" }))),
+                    ("username", username.map(|source| json!({ "source": source }))),
+                    ("email", email.map(|source| json!({ "source": source }))),
+                    ("additional_emails", others.then(|| json!({ "source": "other_addresses" }))),
                 ]))),
                 ("username", Some(json!({ "on_collision": collision }))),
                 ("lifecycle", Some(lifecycle)),
