@@ -133,8 +133,8 @@ fn why_not(expected: &ExpectedChange, got: &ShownChange) -> Vec<String> {
     out
 }
 
-/// Whether a new value is as expected. A site may be named by its name, in whatever form it is written (ruling 39); a new record is active, with access, and otherwise empty
-/// where nothing else is said.
+/// Whether a new value is as expected. A site may be named by its name, in whatever form it is written (ruling 39); a new record is
+/// active, with access, and otherwise empty where nothing else is said.
 fn is_set(field: &str, expected: &Value, planned: Option<&Value>, got: &ShownChange) -> bool {
     match planned {
         Some(planned) if planned == expected || is_number_of(expected, planned) => true,

@@ -32,7 +32,7 @@ pub(super) fn read(node: &Node, faults: &mut Faults) -> Option<Vec<Rule>> {
         // The id alone is read first, so that a rule with another fault still counts as a duplicate.
         let id =
             RULE.check(item, faults).and_then(|n| required(n, "id", "a rule", faults)).and_then(|n| id(n, "a rule's id", faults));
-        let id = id.map(|id| RuleId::new(id.as_str().to_owned()));
+        let id = id.map(|id| RuleId::new(id.as_str()));
         if let Some(id) = &id
             && let Some(line) = places.insert(id.clone(), item.at.line)
         {

@@ -120,7 +120,7 @@ fn user(node: &Node, faults: &mut Faults) -> Option<SourceId> {
 }
 
 fn rule(node: &Node, faults: &mut Faults) -> Option<RuleId> {
-    given(node, "rule").and_then(|n| id(n, "rule", faults)).map(|id| RuleId::new(id.as_str().to_owned()))
+    given(node, "rule").and_then(|n| id(n, "rule", faults)).map(|id| RuleId::new(id.as_str()))
 }
 
 fn fields(node: &Node, faults: &mut Faults) -> Option<Vec<Field>> {

@@ -69,6 +69,9 @@ both!(ruling_13_a_choice_that_cannot_be_followed_is_refused_and_changes_nothing,
 both!(review_dismissed_stays_out_until_it_is_opened_again, EVERYONE, |s| {
     let item = ambiguous(s)?;
     s.home.done(&["review", "dismiss", &id(&item)])?;
+    let why = s.home.done(&["explain", "acme", &s.address("gus")])?.stdout;
+    ensure!(why.contains("has dismissed this question") && why.contains("reopen"), "who is left out is told why: {why}");
+    ensure!(!why.contains("Waits for a person"), "nobody is waited for: {why}");
     ensure!(s.sync(&["--full"])?.nothing(), "a held decision survives later runs");
     ensure!(s.home.done(&["review", "list", "--json"])?.json()? == json!([]), "and is not asked again");
     s.home.done(&["review", "reopen", &id(&item)])?;

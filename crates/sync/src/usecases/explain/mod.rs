@@ -341,6 +341,12 @@ impl Engine {
         if let Some(item) = decision.review.as_ref().filter(|_| asked.is_empty()) {
             asked.push(item.why.sentence().to_owned());
         }
+        if let Some(item) = user.review.as_ref().filter(|item| item.dismissed) {
+            asked = vec![format!(
+                "A person has dismissed this question, and sync leaves it at that until the item is opened again (rollcall review reopen): {}",
+                item.why.sentence()
+            )];
+        }
         views.push(StageView { stage: Stage::Review.label().to_owned(), sentences: asked });
         views.retain(|view| !view.sentences.is_empty());
         views.extend(case.reverted.map(|by| StageView { stage: "Undo".into(), sentences: vec![left_alone(by)] }));
